@@ -1,0 +1,42 @@
+# Everything runs from a clean clone with Go and make; scripts/setup.sh installs
+# what else is missing.
+
+TOOL := go tool -modfile=tools/go.mod
+
+.DEFAULT_GOAL := help
+.PHONY: help build image demo demo-clean test bench fuzz lint fmt clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/graft
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/graft ./cmd/graft
+
+image: build ## build the container image graft
+	cp deploy/Dockerfile /etc/ssl/certs/ca-certificates.crt bin/
+	docker build -t graft bin
+
+demo: ## show Graft at work on a real Docker Engine (KEEP=1 leaves it running)
+	@KEEP=$(KEEP) scripts/demo.sh
+
+demo-clean: ## end a demo that was left running
+	@scripts/demo.sh clean
+
+test: ## everything: format, vet, lint, vulnerabilities, cross builds, all tests
+	@scripts/test.sh
+
+bench: ## measure, and write the table into docs/benchmarks.md
+	@scripts/bench.sh
+
+fuzz: ## fuzz the parsers for half a minute each
+	go test -run '^$$' -fuzz '^FuzzParseDescriptor$$' -fuzztime 30s .
+	go test -run '^$$' -fuzz '^FuzzSplitCommand$$' -fuzztime 30s .
+
+lint: ## run the linters
+	$(TOOL) golangci-lint run
+
+fmt: ## format the code
+	gofmt -s -w .
+
+clean: ## remove what was built; nothing in Docker is touched
+	rm -rf bin

@@ -1,0 +1,89 @@
+// Bench measures Graft on this machine, each figure next to its bound, and
+// writes the table into a report. It starts its own server, registry and
+// network, and removes what it made.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// The program is its own second process: who makes load must not take its
+	// time from who measures.
+	if len(args) > 0 {
+		switch args[0] {
+		case "load":
+			return runLoad(ctx, args[1:], os.Stdout)
+		case "bare":
+			return runBare(ctx, os.Stdin, os.Stdout)
+		}
+	}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	binary := flags.String("graft", "bin/graft", "the binary to measure")
+	report := flags.String("report", "", "Markdown file to write the table into")
+	id := flags.String("id", "local", "names what is made in Docker")
+	rounds := flags.Int("rounds", 15, "how often an addon is installed")
+	addons := flags.Int("addons", 10_000, "how many addons the marketplace has")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *rounds < 1 || *addons < 1 {
+		return errors.New("-rounds and -addons must be at least 1")
+	}
+	b, err := newBench(ctx, *binary, *id)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	table, err := b.measure(ctx, *rounds, *addons)
+	if err != nil {
+		return err
+	}
+	fmt.Print("\n", table)
+	if *report != "" {
+		if err := table.writeInto(*report, machine(ctx, b.docker)); err != nil {
+			return err
+		}
+	}
+	return table.check()
+}
+
+// measure takes every figure, in an order in which none disturbs another.
+func (b *bench) measure(ctx context.Context, rounds, addons int) (*table, error) {
+	t := &table{}
+	steps := []struct {
+		what    string
+		measure func(context.Context, *table) error
+	}{
+		{"starts", b.measureStarts},
+		{"installations, next to containers made through the Docker API", func(ctx context.Context, t *table) error {
+			return b.measureInstall(ctx, t, rounds)
+		}},
+		{"failures", func(ctx context.Context, t *table) error { return b.measureFailure(ctx, t, rounds) }},
+		{"idling", b.measureIdle},
+		{"publishing", func(ctx context.Context, t *table) error { return b.measurePublish(ctx, t, addons) }},
+		{"searching", func(ctx context.Context, t *table) error { return b.measureSearch(ctx, t, addons) }},
+	}
+	for _, step := range steps {
+		fmt.Fprintln(os.Stderr, "measuring", step.what)
+		if err := step.measure(ctx, t); err != nil {
+			return nil, fmt.Errorf("%s: %w", step.what, err)
+		}
+	}
+	return t, nil
+}

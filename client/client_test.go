@@ -1,0 +1,345 @@
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/client"
+)
+
+const (
+	addonID        = "6b0342fd771242bc7f1c506c"
+	installationID = "6b0342fd771242bc7f1c5070"
+)
+
+// serve returns a client of a server that answers everything with handler.
+func serve(t *testing.T, handler http.HandlerFunc) (*client.Client, string) {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	c, err := client.New(client.Options{Marketplace: server.URL, Engine: server.URL + "/", Token: "secret", UserAgent: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, server.URL
+}
+
+// answer returns a handler that always answers the same.
+func answer(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+func TestRequests(t *testing.T) {
+	t.Parallel()
+	addon, installation := `{"_id":"`+addonID+`"}`, `{"_id":"`+installationID+`","revision":9}`
+	tests := []struct {
+		name    string
+		call    func(context.Context, *client.Client) error
+		status  int
+		answer  string
+		request string // method, URI and body
+	}{
+		{"Publish", func(ctx context.Context, c *client.Client) error {
+			_, err := c.Publish(ctx, []byte(`{"name":"a"}`))
+			return err
+		}, 201, addon, `POST /api/v1/marketplace/addons {"name":"a"}`},
+		{"Addon", func(ctx context.Context, c *client.Client) error {
+			_, err := c.Addon(ctx, strings.ToUpper(addonID))
+			return err
+		}, 200, addon, `GET /api/v1/marketplace/addons/` + addonID + ` `},
+		{"Addons", func(ctx context.Context, c *client.Client) error {
+			addons, err := c.Addons(ctx, "a b&c")
+			if len(addons) != 1 || addons[0].ID != addonID {
+				t.Errorf("got addons %v", addons)
+			}
+			return err
+		}, 200, `[` + addon + `]`, `GET /api/v1/marketplace/addons?name=a+b%26c `},
+		{"WaitAddon", func(ctx context.Context, c *client.Client) error {
+			_, err := c.WaitAddon(ctx, addonID, 0)
+			return err
+		}, 200, `{"_id":"` + addonID + `","revision":1}`, `GET /api/v1/marketplace/addons/` + addonID + `?since=0&timeout=30s `},
+		{"DeleteAddon", func(ctx context.Context, c *client.Client) error {
+			return c.DeleteAddon(ctx, addonID)
+		}, 204, ``, `DELETE /api/v1/marketplace/addons/` + addonID + ` `},
+		{"Install", func(ctx context.Context, c *client.Client) error {
+			_, err := c.Install(ctx, addonID)
+			return err
+		}, 201, installation, `POST /api/v1/addons {"marketplace_id":"` + addonID + `"}`},
+		{"PlanInstall", func(ctx context.Context, c *client.Client) error {
+			plan, err := c.PlanInstall(ctx, addonID)
+			if err == nil && plan.Addon != "hello" {
+				t.Errorf("got plan %+v", plan)
+			}
+			return err
+		}, 200, `{"addon":"hello"}`, `POST /api/v1/addons?dry_run=true {"marketplace_id":"` + addonID + `"}`},
+		{"Installations", func(ctx context.Context, c *client.Client) error {
+			_, err := c.Installations(ctx, graft.StatusActive)
+			return err
+		}, 200, `[` + installation + `]`, `GET /api/v1/addons?status=active `},
+		{"Installation", func(ctx context.Context, c *client.Client) error {
+			_, err := c.Installation(ctx, installationID)
+			return err
+		}, 200, installation, `GET /api/v1/addons/` + installationID + ` `},
+		{"WaitInstallation", func(ctx context.Context, c *client.Client) error {
+			_, err := c.WaitInstallation(ctx, installationID, 8)
+			return err
+		}, 200, installation, `GET /api/v1/addons/` + installationID + `?since=8&timeout=30s `},
+		{"Disable", func(ctx context.Context, c *client.Client) error {
+			_, err := c.Disable(ctx, installationID)
+			return err
+		}, 200, installation, `PATCH /api/v1/addons/` + installationID + ` {"status":"disabling"}`},
+		{"Enable", func(ctx context.Context, c *client.Client) error {
+			_, err := c.Enable(ctx, installationID)
+			return err
+		}, 200, installation, `PATCH /api/v1/addons/` + installationID + ` {"status":"installing"}`},
+		{"Delete removes", func(ctx context.Context, c *client.Client) error {
+			removed, err := c.Delete(ctx, installationID)
+			if !removed {
+				t.Error("204 is not reported as removed")
+			}
+			return err
+		}, 204, ``, `DELETE /api/v1/addons/` + installationID + ` `},
+		{"Delete disables", func(ctx context.Context, c *client.Client) error {
+			removed, err := c.Delete(ctx, installationID)
+			if removed {
+				t.Error("200 is reported as removed")
+			}
+			return err
+		}, 200, installation, `DELETE /api/v1/addons/` + installationID + ` `},
+		{"Plan", func(ctx context.Context, c *client.Client) error {
+			_, err := c.Plan(ctx, installationID)
+			return err
+		}, 200, `{}`, `GET /api/v1/addons/` + installationID + `/plan `},
+		{"Components", func(ctx context.Context, c *client.Client) error {
+			_, err := c.Components(ctx)
+			return err
+		}, 200, `[{"name":"mongo"}]`, `GET /api/v1/components `},
+		{"Version", func(ctx context.Context, c *client.Client) error {
+			v, err := c.Version(ctx, client.Engine)
+			if err == nil && (v.Version != "v1" || v.Plane != graft.PlaneCluster) {
+				t.Errorf("got %+v", v)
+			}
+			return err
+		}, 200, `{"version":"v1","plane":"cluster"}`, `GET /api/v1/version `},
+		{"Logs", func(ctx context.Context, c *client.Client) error {
+			var out bytes.Buffer
+			since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+			err := c.Logs(ctx, installationID, client.LogOptions{Service: "web", Tail: 7, Since: since, Follow: true}, &out)
+			if out.String() != "web | hi\n" {
+				t.Errorf("got %q", out.String())
+			}
+			return err
+		}, 200, "web | hi\n", `GET /api/v1/addons/` + installationID + `/logs?follow=true&service=web&since=2026-01-02T03%3A04%3A05Z&tail=7 `},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var request string
+			c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				request = r.Method + " " + r.RequestURI + " " + string(body)
+				if got := r.Header.Get("Authorization") + ", " + r.UserAgent(); got != "Bearer secret, test" {
+					t.Errorf("headers: %s", got)
+				}
+				answer(test.status, test.answer)(w, r)
+			})
+			if err := test.call(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+			if request != test.request {
+				t.Errorf("got request\n%s\nwant\n%s", request, test.request)
+			}
+		})
+	}
+}
+
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		status  int
+		body    string
+		code    graft.Code
+		message string // beginning of the error's text
+	}{
+		{"graft", 409, `{"code":409,"status":"Conflict","message":"taken","error_code":"refused"}`, graft.CodeRefused, "taken"},
+		{"problems", 422, `{"code":422,"status":"Unprocessable Entity","error_code":"invalid","problems":[{"path":["services","0","image"],"message":"wrong"}]}`,
+			graft.CodeInvalid, "services.0.image: wrong"},
+		{"old errors", 422, `{"code":422,"status":"Unprocessable Entity","errors":{"json":{"services":{"10":{"image":["b"]},"2":{"image":["a"]}},"name":["c","d"]}}}`,
+			graft.CodeInvalid, "name: c\nname: d\nservices.2.image: a\nservices.10.image: b"},
+		{"old malformed", 400, `{"code":400,"status":"Bad Request","errors":{"json":["Invalid JSON body."]}}`, graft.CodeMalformed, "Invalid JSON body."},
+		{"old exists", 400, `{"code":400,"status":"Bad Request","message":"Addon with marketplace-id - x already exists."}`, graft.CodeExists, "Addon with"},
+		{"old not found", 404, `{"code":404,"status":"Not Found","message":"Addon not found"}`, graft.CodeNotFound, "Addon not found"},
+		{"old fault", 500, `{"code":500,"status":"Internal Server Error"}`, graft.CodeInternal, "the marketplace at "},
+		{"other server", 404, `<html>not found</html>`, graft.CodeUpstream, "the marketplace at "},
+		{"other JSON", 404, `{"detail":"not found"}`, graft.CodeUpstream, "the marketplace at "},
+		{"proxy", 503, `busy`, graft.CodeUnavailable, "the marketplace at "},
+		{"proxy wants a token", 401, ``, graft.CodeUnauthorized, "the marketplace at "},
+		{"other page", 200, `<html>hello</html>`, graft.CodeUpstream, "the marketplace at "},
+		{"other document", 200, `{"hello":"world"}`, graft.CodeUpstream, "the marketplace at "},
+		{"other addon", 200, `{"_id":"` + installationID + `"}`, graft.CodeUpstream, "the marketplace at "},
+		{"nothing", 204, ``, graft.CodeUpstream, "the marketplace at "},
+		{"huge", 200, `{"_id":"` + strings.Repeat("x", 9<<20) + `"}`, graft.CodeUpstream, "the marketplace at "},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c, _ := serve(t, answer(test.status, test.body))
+			_, err := c.Addon(t.Context(), addonID)
+			var e *graft.Error
+			if !errors.As(err, &e) || e.Code != test.code || !strings.HasPrefix(e.Error(), test.message) {
+				t.Errorf("got %q: %v, want %q: %s…", graft.ErrorCode(err), err, test.code, test.message)
+			}
+		})
+	}
+}
+
+func TestMalformedIDsAreNotSent(t *testing.T) {
+	t.Parallel()
+	c, _ := serve(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("got %s", r.RequestURI) })
+	for _, id := range []string{"", "..", "../../other", addonID + "0", strings.Repeat("z", 24)} {
+		if _, err := c.Installation(t.Context(), id); graft.ErrorCode(err) != graft.CodeNotFound {
+			t.Errorf("%q: got %v", id, err)
+		}
+		if err := c.DeleteAddon(t.Context(), id); graft.ErrorCode(err) != graft.CodeNotFound {
+			t.Errorf("%q: got %v", id, err)
+		}
+		if _, err := c.Install(t.Context(), id); graft.ErrorCode(err) != graft.CodeNotFound {
+			t.Errorf("%q: got %v", id, err)
+		}
+	}
+}
+
+func TestTokenStaysOnItsHost(t *testing.T) {
+	t.Parallel()
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("the other server was asked, with %q", r.Header.Get("Authorization"))
+	}))
+	t.Cleanup(other.Close)
+	c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.URL+r.RequestURI, http.StatusTemporaryRedirect)
+	})
+	_, err := c.Components(t.Context())
+	if graft.ErrorCode(err) != graft.CodeUpstream || !strings.Contains(err.Error(), other.URL) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRedirectsOnOneHost(t *testing.T) {
+	t.Parallel()
+	c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "/") {
+			http.Redirect(w, r, r.URL.Path+"/", http.StatusPermanentRedirect)
+			return
+		}
+		if r.Header.Get("Authorization") != "Bearer secret" {
+			t.Error("no token after a redirect on one host")
+		}
+		_, _ = io.WriteString(w, `[]`)
+	})
+	if _, err := c.Components(t.Context()); err != nil {
+		t.Error(err)
+	}
+	circle, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, r.URL.Path, http.StatusPermanentRedirect)
+	})
+	if _, err := circle.Components(t.Context()); graft.ErrorCode(err) != graft.CodeUpstream {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	c, err := client.New(client.Options{Engine: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Components(t.Context())
+	var unreached *client.ConnectionError
+	if graft.ErrorCode(err) != graft.CodeUnavailable || !errors.As(err, &unreached) {
+		t.Fatalf("got %v", err)
+	}
+	if unreached.Server != client.Engine || unreached.URL != server.URL {
+		t.Errorf("got %+v", unreached)
+	}
+	if _, err := c.Addon(t.Context(), addonID); graft.ErrorCode(err) != graft.CodeInvalid {
+		t.Errorf("without a URL: got %v", err)
+	}
+}
+
+func TestAnswerCutShort(t *testing.T) {
+	t.Parallel()
+	c, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		_, _ = io.WriteString(w, "[")
+	})
+	if _, err := c.Components(t.Context()); graft.ErrorCode(err) != graft.CodeUnavailable {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestContextEndsAFollow(t *testing.T) {
+	t.Parallel()
+	c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "web | hi\n")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	err := c.Logs(ctx, installationID, client.LogOptions{Follow: true}, writerFunc(func(p []byte) (int, error) {
+		cancel()
+		return len(p), nil
+	}))
+	if graft.ErrorCode(err) != graft.CodeUnavailable || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWriterFails(t *testing.T) {
+	t.Parallel()
+	full := errors.New("disk full")
+	c, _ := serve(t, answer(200, "web | hi\n"))
+	err := c.Logs(t.Context(), installationID, client.LogOptions{}, writerFunc(func([]byte) (int, error) { return 0, full }))
+	if !errors.Is(err, full) || graft.ErrorCode(err) == graft.CodeUnavailable {
+		t.Errorf("got %v", err)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+func TestNewRefuses(t *testing.T) {
+	t.Parallel()
+	for _, o := range []client.Options{
+		{Engine: "127.0.0.1:11101"},
+		{Engine: "ftp://host"},
+		{Engine: "http://"},
+		{Engine: "http://user:secret@host"},
+		{Marketplace: "http://host/?x=1"},
+		{Marketplace: "http://host:secret@x y"},
+		{Token: "two words"},
+		{Token: "line\nbreak"},
+	} {
+		_, err := client.New(o)
+		if graft.ErrorCode(err) != graft.CodeInvalid {
+			t.Errorf("%+v: got %v", o, err)
+		} else if strings.Contains(err.Error(), "secret") {
+			t.Errorf("the password is in %q", err)
+		}
+	}
+}

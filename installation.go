@@ -1,0 +1,155 @@
+package graft
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// InstallationStatus is what an installation's users see of it. Old clients
+// know exactly these.
+type InstallationStatus string
+
+const (
+	StatusInstalling      InstallationStatus = "installing"
+	StatusActive          InstallationStatus = "active"
+	StatusPartiallyActive InstallationStatus = "partially_active"
+	StatusFailed          InstallationStatus = "failed"
+	StatusDisabling       InstallationStatus = "disabling"
+	StatusDisabled        InstallationStatus = "disabled"
+)
+
+// DesiredState is what users want of an installation.
+type DesiredState string
+
+const (
+	DesiredEnabled  DesiredState = "enabled"
+	DesiredDisabled DesiredState = "disabled"
+	DesiredRemoved  DesiredState = "removed"
+)
+
+// Outcome is how an operation ended. The set is closed.
+type Outcome string
+
+const (
+	OutcomeDone        Outcome = "done"
+	OutcomeRefused     Outcome = "refused"      // nothing was touched
+	OutcomeRestored    Outcome = "restored"     // it failed, and all is as before
+	OutcomeNotRestored Outcome = "not_restored" // a person is needed
+)
+
+// Installation is an addon on one orchestrator. Everything up to Generation is
+// the spec, which users change through the API; the rest is what the engine
+// saw.
+type Installation struct {
+	ID            string `json:"_id"` // 24 hex digits
+	MarketplaceID string `json:"marketplace_id"`
+	Descriptor           // as it was when it was installed
+	// Images pins each service to what was verified: service name →
+	// repository@digest.
+	Images  map[string]string `json:"images"`
+	Desired DesiredState      `json:"desired_state"`
+	// Generation grows with every change of the spec.
+	Generation int64 `json:"generation"`
+	// Activated is whether it ever was active or partially active.
+	Activated bool `json:"-"`
+
+	Status  InstallationStatus `json:"status"`
+	Details *StatusDetails     `json:"status_details,omitempty"`
+	// Logs has the last lines of the services that failed, each line after its
+	// service's name.
+	Logs      string    `json:"logs,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+	// Revision grows with every change; clients wait for the next one with it.
+	Revision int64 `json:"revision"`
+}
+
+// MarshalJSON writes description even when it is empty, as the old engine did.
+func (i Installation) MarshalJSON() ([]byte, error) {
+	type plain Installation
+	return json.Marshal(struct {
+		plain
+		Description string `json:"description"`
+	}{plain(i), i.Description})
+}
+
+// StatusDetails is everything about an installation that the old statuses have
+// no word for.
+type StatusDetails struct {
+	// Generation is the one that these details are about.
+	Generation int64   `json:"generation"`
+	Outcome    Outcome `json:"outcome,omitempty"` // of the last operation
+	Reason     string  `json:"reason,omitempty"`
+	Step       string  `json:"step,omitempty"` // what is being done just now
+	// GaveUp is true when the engine took everything back after a failure and
+	// waits for a change of the spec.
+	GaveUp         bool            `json:"gave_up,omitempty"`
+	FailedServices []string        `json:"failed_services"`
+	Services       []ServiceStatus `json:"services,omitempty"`
+}
+
+// ServiceState is what became of one service's container.
+type ServiceState string
+
+const (
+	ServiceMissing        ServiceState = "missing"    // it has no container
+	ServiceCreated        ServiceState = "created"    // never started
+	ServiceStarting       ServiceState = "starting"   // its health check has not passed yet
+	ServiceRunning        ServiceState = "running"    // and healthy, if it has a health check
+	ServiceUnhealthy      ServiceState = "unhealthy"  // its health check fails
+	ServiceRestarting     ServiceState = "restarting" // it ended by itself a short time ago
+	ServiceExited         ServiceState = "exited"     // it ended by itself
+	ServicePaused         ServiceState = "paused"     // somebody paused it
+	ServiceCompletedState ServiceState = "completed"  // it was to end, and did so with exit code 0
+)
+
+// ServiceStatus is what the engine saw of one service.
+type ServiceStatus struct {
+	Name        string       `json:"service_name"`
+	State       ServiceState `json:"state"`
+	Reason      string       `json:"reason,omitempty"`
+	ExitCode    *int         `json:"exit_code,omitempty"`
+	Restarts    int          `json:"restarts,omitempty"`
+	Container   string       `json:"container,omitempty"` // its name
+	ContainerID string       `json:"container_id,omitempty"`
+	Image       string       `json:"image,omitempty"`    // repository@digest
+	Replaces    string       `json:"replaces,omitempty"` // name of the component
+}
+
+// Component is a container of the orchestrator that Graft did not create.
+type Component struct {
+	Name          string   `json:"name"` // its compose service, else its container name
+	ContainerName string   `json:"container_name"`
+	ContainerID   string   `json:"container_id"`
+	Image         string   `json:"image"`
+	State         string   `json:"state"`
+	Ports         []string `json:"ports"` // host:container/proto
+	Networks      []string `json:"networks"`
+	// ReplacedBy is the plugin in its place, absent while it is in place itself.
+	ReplacedBy *Replacement `json:"replaced_by,omitempty"`
+}
+
+// Replacement names the service that took a component's place.
+type Replacement struct {
+	InstallationID string `json:"installation_id"`
+	Addon          string `json:"addon"`
+	Service        string `json:"service_name"`
+}
+
+// Operation is one step of a plan, with its cause.
+type Operation struct {
+	Kind   string `json:"kind"`
+	Target string `json:"target"`
+	Cause  string `json:"cause"`
+}
+
+// Plan is what the engine would do next for an installation.
+type Plan struct {
+	InstallationID string      `json:"installation_id,omitempty"`
+	Addon          string      `json:"addon"`
+	Operations     []Operation `json:"operations"`
+	// Refusal is why the engine would do nothing.
+	Refusal string `json:"refusal,omitempty"`
+	// Text is the plan for people, one operation a line.
+	Text string `json:"text"`
+}

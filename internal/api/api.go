@@ -1,0 +1,115 @@
+// Package api serves the HTTP APIs of the marketplace and of the engine. All
+// routes are in routes.go; errors.go has the one mapping from error codes to
+// HTTP statuses.
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"io"
+	"log/slog"
+	"net/http"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/driver"
+)
+
+// Market is what the marketplace's API needs.
+type Market interface {
+	Publish(ctx context.Context, d *graft.Descriptor, warnings graft.Problems) (*graft.Addon, error)
+	Addon(ctx context.Context, id string) (*graft.Addon, error)
+	// WaitAddon returns the addon as soon as its revision is beyond since, or
+	// as it is when ctx ends.
+	WaitAddon(ctx context.Context, id string, since int64) (*graft.Addon, error)
+	// EachApproved calls fn with the JSON document of every approved addon, or
+	// of those of that name. The document is valid during the call.
+	EachApproved(ctx context.Context, name string, fn func(document []byte) error) error
+	Delete(ctx context.Context, id string) error
+}
+
+// Engine is what the engine's API needs.
+type Engine interface {
+	Installations
+	Operations
+}
+
+// Installations are what users of an engine change and watch.
+type Installations interface {
+	Install(ctx context.Context, marketplaceID string) (*graft.Installation, error)
+	Installation(ctx context.Context, id string) (*graft.Installation, error)
+	// WaitInstallation returns the installation as soon as its revision is
+	// beyond since, or as it is when ctx ends.
+	WaitInstallation(ctx context.Context, id string, since int64) (*graft.Installation, error)
+	// Installations returns those with that status, or all.
+	Installations(ctx context.Context, status string) ([]graft.Installation, error)
+	SetDesired(ctx context.Context, id string, desired graft.DesiredState) (*graft.Installation, error)
+	// Delete returns nil without an error when the installation is gone, else
+	// the installation, which is being disabled.
+	Delete(ctx context.Context, id string) (*graft.Installation, error)
+}
+
+// Operations show what an engine does and sees.
+type Operations interface {
+	PlanInstall(ctx context.Context, marketplaceID string) (*graft.Plan, error)
+	Plan(ctx context.Context, id string) (*graft.Plan, error)
+	Components(ctx context.Context) ([]graft.Component, error)
+	// Logs writes whole lines, each after its service's name.
+	Logs(ctx context.Context, id, service string, options driver.LogOptions, w io.Writer) error
+	// Ready returns why the engine can't do its work just now.
+	Ready(ctx context.Context) error
+}
+
+// Options are the settings that both APIs share.
+type Options struct {
+	Version string
+	Plane   graft.Plane // of the engine
+	// Token is what callers must know; empty: everybody may do everything.
+	Token string
+	// Origins are those whose pages may call the API from a browser, "*" for
+	// all of them; nil: the dashboards on this host.
+	Origins []string
+	// Stopping ends long polls and log streams when it is closed; it may be nil.
+	Stopping <-chan struct{}
+	Log      *slog.Logger // nil: none
+}
+
+// NewMarketplace returns the marketplace's API.
+func NewMarketplace(market Market, options Options) http.Handler {
+	s := newService("marketplace", options)
+	s.routes = compile(marketplaceRoutes(s, &marketplace{service: s, market: market}))
+	return s
+}
+
+// NewEngine returns the engine's API.
+func NewEngine(e Engine, options Options) http.Handler {
+	s := newService("engine", options)
+	s.routes = compile(engineRoutes(s, &engine{service: s, engine: e}))
+	return s
+}
+
+// service is what the two APIs have in common.
+type service struct {
+	Options
+	role     string
+	routes   []compiledRoute
+	token    [sha256.Size]byte
+	document func() ([]byte, error) // OpenAPI
+}
+
+func newService(role string, options Options) *service {
+	if options.Origins == nil {
+		options.Origins = []string{
+			"http://localhost:11103", "http://127.0.0.1:11103",
+			"http://localhost:11203", "http://127.0.0.1:11203",
+		}
+	}
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	return &service{
+		Options:  options,
+		role:     role,
+		token:    sha256.Sum256([]byte(options.Token)),
+		document: openAPI(role),
+	}
+}

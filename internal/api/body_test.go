@@ -1,0 +1,149 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/graftplatform/graft"
+)
+
+func TestBodies(t *testing.T) {
+	t.Parallel()
+	const addons = "/api/v1/addons"
+	const addon = addons + "/" + someID
+	const missing = `{"marketplace_id":["Missing data for required field."]}`
+	for _, c := range []struct {
+		name, method, path, kind, body string
+		status                         int
+		errors                         string // those of the body, as JSON
+	}{
+		{"install", "POST", addons, "application/json", `{"marketplace_id":"` + someID + `"}`, 201, ""},
+		{"charset", "POST", addons, "application/json; charset=utf-8", `{"marketplace_id":"` + someID + `"}`, 201, ""},
+		{"vendor", "POST", addons, "application/vnd.api+json", `{"marketplace_id":"` + someID + `"}`, 201, ""},
+		{"bad parameter", "POST", addons, "application/json; charset", `{"marketplace_id":"` + someID + `"}`, 201, ""},
+		{"empty", "POST", addons, "", "", 422, missing},
+		{"empty json", "POST", addons, "application/json", "", 422, missing},
+		{"form", "POST", addons, "application/x-www-form-urlencoded", "a=b", 422, missing},
+		{"text", "POST", addons, "text/plain", `{"marketplace_id":"` + someID + `"}`, 422, missing},
+		{"no type", "POST", addons, "", `{"marketplace_id":"` + someID + `"}`, 422, missing},
+		{"object", "POST", addons, "application/json", "{}", 422, missing},
+		{"null", "POST", addons, "application/json", `{"marketplace_id":null}`, 422, `{"marketplace_id":["Field may not be null."]}`},
+		{"number", "POST", addons, "application/json", `{"marketplace_id":7}`, 422, `{"marketplace_id":["Not a valid string."]}`},
+		{"unknown", "POST", addons, "application/json", `{"marketplace_id":"x","foo":1,"_id":2}`, 422, `{"foo":["Unknown field."],"_id":["Unknown field."]}`},
+		{"twice", "POST", addons, "application/json", `{"marketplace_id":"x","marketplace_id":"y"}`, 422, `{"marketplace_id":["Duplicate field."]}`},
+		{"list", "POST", addons, "application/json", `[]`, 422, `{"_schema":["Invalid input type."]}`},
+		{"null body", "POST", addons, "application/json", `null`, 422, `{"_schema":["Invalid input type."]}`},
+		{"malformed", "POST", addons, "application/json", `{`, 400, `["Invalid JSON body."]`},
+		{"trailing", "POST", addons, "application/json", `{} {}`, 400, `["Invalid JSON body."]`},
+		{"no id", "POST", addons, "application/json", `{"marketplace_id":"abc"}`, 404, ""},
+		{"dry run", "POST", addons + "?dry_run=true", "application/json", `{"marketplace_id":"` + someID + `"}`, 200, ""},
+		{"disable", "PATCH", addon, "application/json", `{"status":"disabling"}`, 200, ""},
+		{"enable", "PATCH", addon, "application/json", `{"status":"installing"}`, 200, ""},
+		{"other status", "PATCH", addon, "application/json", `{"status":"disabled"}`, 422, `{"status":["Must be one of: installing, disabling."]}`},
+		{"overwrite", "PATCH", addon, "application/json", `{"status":"disabling","name":"x"}`, 422, `{"name":["Unknown field."]}`},
+		{"no status", "PATCH", addon, "", "", 422, `{"status":["Missing data for required field."]}`},
+		{"bad id", "PATCH", addons + "/abc", "application/json", `{"status":"active"}`, 404, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			_, engine := newFakes()
+			w := ask(t, NewEngine(engine, Options{}), c.method, c.path, c.body, "Content-Type", c.kind)
+			if w.Code != c.status {
+				t.Fatalf("%d %s, want %d", w.Code, w.Body, c.status)
+			}
+			if c.status < 300 {
+				return
+			}
+			body := errorOf(t, w)
+			if c.errors == "" {
+				return
+			}
+			var want any
+			if err := json.Unmarshal([]byte(c.errors), &want); err != nil {
+				t.Fatal(err)
+			}
+			if got := body["errors"].(map[string]any)["json"]; !reflect.DeepEqual(got, want) {
+				t.Errorf("errors.json is %v, want %v", got, want)
+			}
+			if _, told := body["message"]; told != (c.status == 400 || c.body != "" && !isJSON(c.kind)) {
+				t.Errorf("message is %v", body["message"])
+			}
+		})
+	}
+}
+
+func TestChangeSetsDesired(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[string]graft.DesiredState{"disabling": graft.DesiredDisabled, "installing": graft.DesiredEnabled} {
+		_, engine := newFakes()
+		ask(t, NewEngine(engine, Options{}), "PATCH", "/api/v1/addons/"+someID, `{"status":"`+status+`"}`)
+		if engine.desired != want {
+			t.Errorf("%s: desired is %q", status, engine.desired)
+		}
+	}
+}
+
+func TestDelete(t *testing.T) {
+	t.Parallel()
+	_, engine := newFakes()
+	h := NewEngine(engine, Options{})
+	if w := ask(t, h, "DELETE", "/api/v1/addons/"+someID, ""); w.Code != 200 || !strings.Contains(w.Body.String(), someID) {
+		t.Errorf("not disabled: %d %s", w.Code, w.Body)
+	}
+	engine.removed = true
+	if w := ask(t, h, "DELETE", "/api/v1/addons/"+someID, ""); w.Code != 204 || w.Body.Len() != 0 {
+		t.Errorf("disabled: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestLimit(t *testing.T) {
+	t.Parallel()
+	market, engine := newFakes()
+	for name, h := range both(market, engine, Options{}) {
+		server := httptest.NewServer(h)
+		t.Cleanup(server.Close)
+		path := map[string]string{"marketplace": "/api/v1/marketplace/addons", "engine": "/api/v1/addons"}[name]
+		for _, known := range []bool{true, false} {
+			body := strings.NewReader(`{"name":"` + strings.Repeat("x", maxBody) + `"}`)
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+path, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Content-Type", "application/json")
+			if !known {
+				r.ContentLength = -1
+			}
+			response, err := server.Client().Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			if response.StatusCode != http.StatusRequestEntityTooLarge {
+				t.Errorf("%s, length known %t: %d", name, known, response.StatusCode)
+			}
+		}
+	}
+}
+
+func TestNest(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		problems graft.Problems
+		want     string
+	}{
+		{graft.Problems{{Message: "all"}}, `["all"]`},
+		{graft.Problems{{Path: []string{"a"}, Message: "x"}, {Path: []string{"a"}, Message: "y"}}, `{"a":["x","y"]}`},
+		{graft.Problems{{Path: []string{"s", "0", "p", "80", "value"}, Message: "x"}}, `{"s":{"0":{"p":{"80":{"value":["x"]}}}}}`},
+		{graft.Problems{{Path: []string{"s"}, Message: "x"}, {Path: []string{"s", "0"}, Message: "y"}}, `{"s":{"0":["y"],"_schema":["x"]}}`},
+		{graft.Problems{{Path: []string{"s", "0"}, Message: "y"}, {Path: []string{"s"}, Message: "x"}}, `{"s":{"0":["y"],"_schema":["x"]}}`},
+	} {
+		got, err := json.Marshal(nest(c.problems))
+		if err != nil || string(got) != c.want {
+			t.Errorf("%v: %s %v, want %s", c.problems, got, err, c.want)
+		}
+	}
+}

@@ -1,0 +1,171 @@
+package api
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// The document and the routes say the same, in both directions.
+func TestOpenAPIMatchesRoutes(t *testing.T) {
+	t.Parallel()
+	market, engine := newFakes()
+	for name, h := range both(market, engine, Options{}) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			document := openAPIOf(t, h)
+			described := make(map[string]access)
+			ids := make(map[string]bool)
+			for path, item := range document["paths"].(map[string]any) {
+				for method, op := range item.(map[string]any) {
+					if method == "parameters" {
+						continue
+					}
+					operation := op.(map[string]any)
+					described[strings.ToUpper(method)+" "+path] = public
+					if operation["security"] != nil {
+						described[strings.ToUpper(method)+" "+path] = token
+					}
+					if id := operation["operationId"].(string); ids[id] {
+						t.Errorf("operationId %s comes twice", id)
+					} else {
+						ids[id] = true
+					}
+				}
+			}
+			for _, r := range h.(*service).routes {
+				key := r.method + " " + r.pattern
+				if got, ok := described[key]; !ok || got != r.access {
+					t.Errorf("%s: described %t, access in the document %d, in the table %d", key, ok, got, r.access)
+				}
+				delete(described, key)
+			}
+			for key := range described {
+				t.Errorf("%s is described and does not exist", key)
+			}
+			checkReferences(t, document, document)
+		})
+	}
+}
+
+func openAPIOf(t *testing.T, h http.Handler) map[string]any {
+	t.Helper()
+	w := ask(t, h, "GET", "/docs/openapi.json", "")
+	var document map[string]any
+	if err := json.Unmarshal(w.Body.Bytes(), &document); err != nil {
+		t.Fatalf("%s: %v", w.Body, err)
+	}
+	return document
+}
+
+// checkReferences fails for references that lead nowhere.
+func checkReferences(t *testing.T, document map[string]any, v any) {
+	t.Helper()
+	switch v := v.(type) {
+	case map[string]any:
+		if ref, ok := v["$ref"].(string); ok {
+			at := any(document)
+			for _, key := range strings.Split(strings.TrimPrefix(ref, "#/"), "/") {
+				object, _ := at.(map[string]any)
+				at = object[key]
+			}
+			if at == nil || !strings.HasPrefix(ref, "#/components/") {
+				t.Errorf("reference to %s leads nowhere", ref)
+			}
+		}
+		for _, child := range v {
+			checkReferences(t, document, child)
+		}
+	case []any:
+		for _, child := range v {
+			checkReferences(t, document, child)
+		}
+	}
+}
+
+// What the servers answer is what the document says they do.
+func TestAnswersMatchSchemas(t *testing.T) {
+	t.Parallel()
+	market, engine := newFakes()
+	marketAPI, engineAPI := NewMarketplace(market, Options{}), NewEngine(engine, Options{})
+	published := ask(t, marketAPI, "POST", "/api/v1/marketplace/addons", `{"name":"a","services":[{"service_name":"s","image":"i"}]}`)
+	installed := *engine.inst
+	if err := json.Unmarshal(published.Body.Bytes(), &installed.Descriptor); err != nil {
+		t.Fatal(err)
+	}
+	engine.inst = &installed
+	for _, c := range []struct {
+		h      http.Handler
+		schema string
+		answer []byte
+	}{
+		{marketAPI, "Addon", published.Body.Bytes()},
+		{engineAPI, "Installation", ask(t, engineAPI, "GET", "/api/v1/addons/"+someID, "").Body.Bytes()},
+		{engineAPI, "Plan", ask(t, engineAPI, "GET", "/api/v1/addons/"+someID+"/plan", "").Body.Bytes()},
+		{engineAPI, "Version", ask(t, engineAPI, "GET", "/api/v1/version", "").Body.Bytes()},
+		{engineAPI, "Error", ask(t, engineAPI, "PATCH", "/api/v1/addons/"+someID, "{}").Body.Bytes()},
+	} {
+		compiler := jsonschema.NewCompiler()
+		if err := compiler.AddResource("mem:///openapi.json", openAPIOf(t, c.h)); err != nil {
+			t.Fatal(err)
+		}
+		schema, err := compiler.Compile("mem:///openapi.json#/components/schemas/" + c.schema)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var answer any
+		if err := json.Unmarshal(c.answer, &answer); err != nil {
+			t.Fatalf("%s: %v", c.answer, err)
+		}
+		if err := schema.Validate(answer); err != nil {
+			t.Errorf("%s: %s\n%v", c.schema, c.answer, err)
+		}
+	}
+}
+
+func TestDocsPageIsOffline(t *testing.T) {
+	t.Parallel()
+	market, _ := newFakes()
+	h := NewMarketplace(market, Options{})
+	page := ask(t, h, "GET", "/api/docs/", "")
+	if strings.Contains(page.Body.String(), "://") || !strings.Contains(page.Body.String(), `load-fonts="false"`) {
+		t.Errorf("the page names other hosts:\n%s", page.Body)
+	}
+	policy := page.Header().Get("Content-Security-Policy")
+	if strings.Contains(policy, "://") || !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "script-src 'self';") {
+		t.Errorf("policy is %q", policy)
+	}
+	for _, source := range regexp.MustCompile(`(?:src|spec-url|href)="([^"]*)"`).FindAllStringSubmatch(page.Body.String(), -1) {
+		if w := ask(t, h, "GET", source[1], ""); w.Code != 200 {
+			t.Errorf("%s: %d", source[1], w.Code)
+		}
+	}
+}
+
+func TestVendoredFiles(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("static/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums := regexp.MustCompile(`(?m)^    ([0-9a-f]{64})  (\S+)$`).FindAllStringSubmatch(string(readme), -1)
+	if len(sums) == 0 {
+		t.Fatal("the README has no checksums")
+	}
+	for _, sum := range sums {
+		content, err := os.ReadFile("static/" + sum[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := sha256.Sum256(content); hex.EncodeToString(got[:]) != sum[1] {
+			t.Errorf("%s is not the file that was vendored", sum[2])
+		}
+	}
+}

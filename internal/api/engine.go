@@ -1,0 +1,129 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/graftplatform/graft"
+)
+
+type engine struct {
+	*service
+	engine Engine
+}
+
+func (e *engine) list(w http.ResponseWriter, r *http.Request) error {
+	installations, err := e.engine.Installations(r.Context(), r.URL.Query().Get("status"))
+	if err != nil {
+		return err
+	}
+	if installations == nil {
+		installations = []graft.Installation{}
+	}
+	return writeJSON(w, http.StatusOK, installations)
+}
+
+// install installs an addon or, with ?dry_run=true, says what that would do.
+func (e *engine) install(w http.ResponseWriter, r *http.Request) error {
+	q := queryOf(r)
+	dryRun := q.bool("dry_run")
+	if err := q.err(); err != nil {
+		return err
+	}
+	given, err := readString(w, r, "marketplace_id")
+	if err != nil {
+		return err
+	}
+	id, ok := graft.ParseID(given)
+	if !ok {
+		return graft.Errorf(graft.CodeNotFound, "The marketplace has no addon %q: ids are 24 hex digits.", given)
+	}
+	if dryRun {
+		plan, err := e.engine.PlanInstall(r.Context(), id)
+		return writePlan(w, plan, err)
+	}
+	installation, err := e.engine.Install(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusCreated, installation)
+}
+
+func (e *engine) show(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	installation, err := fetch(e.service, r, id, e.engine.Installation, e.engine.WaitInstallation)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, installation)
+}
+
+// change turns the statuses that old clients may ask for into a desired state.
+func (e *engine) change(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	status, err := readString(w, r, "status", string(graft.StatusInstalling), string(graft.StatusDisabling))
+	if err != nil {
+		return err
+	}
+	desired := graft.DesiredEnabled
+	if status == string(graft.StatusDisabling) {
+		desired = graft.DesiredDisabled
+	}
+	installation, err := e.engine.SetDesired(r.Context(), id, desired)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, installation)
+}
+
+func (e *engine) remove(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	installation, err := e.engine.Delete(r.Context(), id)
+	switch {
+	case err != nil:
+		return err
+	case installation == nil:
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	return writeJSON(w, http.StatusOK, installation)
+}
+
+func (e *engine) plan(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	plan, err := e.engine.Plan(r.Context(), id)
+	return writePlan(w, plan, err)
+}
+
+func writePlan(w http.ResponseWriter, plan *graft.Plan, err error) error {
+	if err != nil {
+		return err
+	}
+	shown := *plan
+	if shown.Operations == nil {
+		shown.Operations = []graft.Operation{}
+	}
+	return writeJSON(w, http.StatusOK, shown)
+}
+
+func (e *engine) components(w http.ResponseWriter, r *http.Request) error {
+	components, err := e.engine.Components(r.Context())
+	if err != nil {
+		return err
+	}
+	if components == nil {
+		components = []graft.Component{}
+	}
+	return writeJSON(w, http.StatusOK, components)
+}

@@ -1,0 +1,143 @@
+package api
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+
+	"github.com/graftplatform/graft"
+)
+
+// statusOf is the one mapping from error codes to HTTP statuses.
+func statusOf(code graft.Code) int {
+	switch code {
+	case graft.CodeMalformed, graft.CodeExists:
+		return http.StatusBadRequest
+	case graft.CodeInvalid:
+		return http.StatusUnprocessableEntity
+	case graft.CodeNotFound:
+		return http.StatusNotFound
+	case graft.CodeConflict, graft.CodeRefused:
+		return http.StatusConflict
+	case graft.CodeUnauthorized:
+		return http.StatusUnauthorized
+	case graft.CodeForbidden:
+		return http.StatusForbidden
+	case graft.CodeTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case graft.CodeTooMany:
+		return http.StatusTooManyRequests
+	case graft.CodeUpstream:
+		return http.StatusBadGateway
+	case graft.CodeUnavailable:
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+// errorBody is what clients read of an error. The first four fields are those
+// of the old servers.
+type errorBody struct {
+	Code      int            `json:"code"`
+	Status    string         `json:"status"`
+	Message   string         `json:"message,omitempty"`
+	Errors    map[string]any `json:"errors,omitempty"`
+	ErrorCode graft.Code     `json:"error_code"`
+	Problems  graft.Problems `json:"problems,omitempty"`
+}
+
+// methodError is a method that the path does not know.
+type methodError struct {
+	method  string
+	allowed []string
+}
+
+func (e *methodError) Error() string {
+	return fmt.Sprintf("%s is not possible here, only %s.", e.method, strings.Join(e.allowed, ", "))
+}
+
+// queryError is an error whose problems lie in the query, not in the body.
+type queryError struct{ error }
+
+func (e queryError) Unwrap() error { return e.error }
+
+// notReady is why a server can't do its work.
+type notReady struct{ error }
+
+func (e notReady) Unwrap() error { return e.error }
+
+// panicError makes an error of what a handler panicked with.
+func panicError(v any) error {
+	return fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+}
+
+// fail writes err, or cuts the connection if an answer has begun: a client must
+// not take half a document for a whole one.
+func (s *service) fail(rec *recorder, r *http.Request, err error) {
+	if r.Context().Err() != nil && graft.ErrorCode(err) == graft.CodeInternal {
+		return // the client is gone, and that is why it failed
+	}
+	body := describe(err)
+	if body.Code == http.StatusInternalServerError {
+		id := errorID()
+		s.Log.ErrorContext(r.Context(), "request failed", "id", id, "api", s.role,
+			"method", r.Method, "path", r.URL.Path, "error", err)
+		body.Message = "Internal error; the server's log explains it under the id " + id + "."
+	}
+	if rec.status != 0 {
+		s.Log.WarnContext(r.Context(), "answer cut short", "api", s.role, "path", r.URL.Path, "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	if body.Code == http.StatusUnauthorized {
+		rec.Header().Set("WWW-Authenticate", `Bearer realm="graft"`)
+	}
+	// The body is made of strings and numbers: encoding it can't fail.
+	_ = writeJSON(rec, body.Code, body)
+}
+
+// describe makes the body for err; it has no text of errors that are not ours.
+func describe(err error) errorBody {
+	var (
+		e      *graft.Error
+		method *methodError
+		query  queryError
+		ready  notReady
+	)
+	if errors.As(err, &method) {
+		return newBody(http.StatusMethodNotAllowed, graft.CodeInvalid, method.Error())
+	}
+	if errors.As(err, &ready) {
+		return newBody(http.StatusServiceUnavailable, graft.CodeUnavailable, graft.ErrorMessage(err))
+	}
+	if !errors.As(err, &e) {
+		return newBody(http.StatusInternalServerError, graft.CodeInternal, "")
+	}
+	body := newBody(statusOf(e.Code), e.Code, e.Message)
+	if len(e.Problems) > 0 {
+		in := "json"
+		if errors.As(err, &query) {
+			in = "query"
+		}
+		body.Problems = e.Problems
+		body.Errors = map[string]any{in: nest(e.Problems)}
+	}
+	if e.Code == graft.CodeMalformed {
+		body.Errors = map[string]any{"json": []string{"Invalid JSON body."}}
+	}
+	return body
+}
+
+func newBody(status int, code graft.Code, message string) errorBody {
+	return errorBody{Code: status, Status: http.StatusText(status), ErrorCode: code, Message: message}
+}
+
+func errorID() string {
+	var id [6]byte
+	rand.Read(id[:]) // never fails
+	return hex.EncodeToString(id[:])
+}

@@ -1,0 +1,160 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/driver"
+)
+
+const someID = "6b0342fd771242bc7f1c506c"
+
+// fakeMarket answers with what its fields say; err, if set, wins.
+type fakeMarket struct {
+	err    error
+	addon  *graft.Addon
+	list   []string
+	name   string                        // what EachApproved was asked for
+	during func(context.Context)         // runs in WaitAddon
+	each   func(written int) (err error) // runs after each document
+}
+
+func (m *fakeMarket) Publish(_ context.Context, d *graft.Descriptor, warnings graft.Problems) (*graft.Addon, error) {
+	if m.err != nil {
+		return nil, m.err
+	}
+	return &graft.Addon{ID: someID, Descriptor: *d, Status: graft.AddonUnderReview, Warnings: warnings, Revision: 1}, nil
+}
+
+func (m *fakeMarket) Addon(context.Context, string) (*graft.Addon, error) { return m.addon, m.err }
+
+func (m *fakeMarket) WaitAddon(ctx context.Context, _ string, _ int64) (*graft.Addon, error) {
+	if m.during != nil {
+		m.during(ctx)
+	}
+	return m.addon, m.err
+}
+
+func (m *fakeMarket) EachApproved(_ context.Context, name string, fn func([]byte) error) error {
+	m.name = name
+	for i, document := range m.list {
+		if err := fn([]byte(document)); err != nil {
+			return err
+		}
+		if m.each != nil {
+			if err := m.each(i + 1); err != nil {
+				return err
+			}
+		}
+	}
+	return m.err
+}
+
+func (m *fakeMarket) Delete(context.Context, string) error { return m.err }
+
+// fakeEngine likewise.
+type fakeEngine struct {
+	err     error
+	inst    *graft.Installation
+	desired graft.DesiredState
+	status  string
+	removed bool
+	during  func(context.Context) // runs in WaitInstallation
+	output  func(ctx context.Context, service string, o driver.LogOptions, w io.Writer) error
+}
+
+func (e *fakeEngine) Install(_ context.Context, id string) (*graft.Installation, error) {
+	if e.err != nil {
+		return nil, e.err
+	}
+	return &graft.Installation{ID: someID, MarketplaceID: id, Status: graft.StatusInstalling}, nil
+}
+
+func (e *fakeEngine) PlanInstall(context.Context, string) (*graft.Plan, error) {
+	return &graft.Plan{Addon: "a"}, e.err
+}
+
+func (e *fakeEngine) Installation(context.Context, string) (*graft.Installation, error) {
+	return e.inst, e.err
+}
+
+func (e *fakeEngine) WaitInstallation(ctx context.Context, _ string, _ int64) (*graft.Installation, error) {
+	if e.during != nil {
+		e.during(ctx)
+	}
+	return e.inst, e.err
+}
+
+func (e *fakeEngine) Installations(_ context.Context, status string) ([]graft.Installation, error) {
+	e.status = status
+	return nil, e.err
+}
+
+func (e *fakeEngine) SetDesired(_ context.Context, _ string, desired graft.DesiredState) (*graft.Installation, error) {
+	e.desired = desired
+	return e.inst, e.err
+}
+
+func (e *fakeEngine) Delete(context.Context, string) (*graft.Installation, error) {
+	if e.removed {
+		return nil, e.err
+	}
+	return e.inst, e.err
+}
+
+func (e *fakeEngine) Plan(context.Context, string) (*graft.Plan, error) {
+	return &graft.Plan{Addon: "a"}, e.err
+}
+
+func (e *fakeEngine) Components(context.Context) ([]graft.Component, error) { return nil, e.err }
+
+func (e *fakeEngine) Logs(ctx context.Context, _, service string, o driver.LogOptions, w io.Writer) error {
+	if e.output != nil {
+		return e.output(ctx, service, o, w)
+	}
+	return e.err
+}
+
+func (e *fakeEngine) Ready(context.Context) error { return e.err }
+
+func newFakes() (*fakeMarket, *fakeEngine) {
+	return &fakeMarket{addon: &graft.Addon{ID: someID, Status: graft.AddonApproved}},
+		&fakeEngine{inst: &graft.Installation{ID: someID, Desired: graft.DesiredEnabled, Status: graft.StatusActive}}
+}
+
+// ask sends a request to a handler. Headers come as name and value.
+func ask(t *testing.T, h http.Handler, method, path, body string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// errorOf decodes an error body and holds it to the contract.
+func errorOf(t *testing.T, w *httptest.ResponseRecorder) map[string]any {
+	t.Helper()
+	var body map[string]any
+	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
+		t.Fatalf("error body %q: %v", w.Body, err)
+	}
+	if kind := w.Header().Get("Content-Type"); kind != "application/json" {
+		t.Errorf("error has content type %q", kind)
+	}
+	if body["code"] != float64(w.Code) || body["status"] != http.StatusText(w.Code) || body["error_code"] == nil {
+		t.Errorf("status %d with error body %s", w.Code, w.Body)
+	}
+	return body
+}

@@ -1,0 +1,242 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"path/filepath"
+	"sync"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/client"
+	"github.com/graftplatform/graft/internal/api"
+	"github.com/graftplatform/graft/internal/driver/docker"
+	"github.com/graftplatform/graft/internal/engine"
+	"github.com/graftplatform/graft/internal/market"
+	"github.com/graftplatform/graft/internal/registry"
+	"github.com/graftplatform/graft/internal/store"
+	"github.com/graftplatform/graft/internal/verify"
+	"github.com/graftplatform/graft/internal/version"
+	"github.com/graftplatform/graft/internal/web"
+)
+
+// App is a process: its roles, ready to run.
+type App struct {
+	options  Options
+	token    string
+	servers  []*server
+	work     []func(context.Context) error // what goes on in the background
+	stopping chan struct{}
+
+	closeOnce sync.Once
+	closers   []func() error // run in reverse order
+}
+
+// New opens everything that a process needs: ports, data directory, database.
+// What it opened is closed again if it fails. A Docker Engine that does not
+// answer is no error: the engine waits for it, and says so.
+func New(ctx context.Context, o Options) (_ *App, err error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	a := &App{options: o, stopping: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	if err := a.listen(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.build(ctx); err != nil {
+		return nil, err
+	}
+	a.warn()
+	return a, nil
+}
+
+// listen opens the ports of all roles.
+func (a *App) listen(ctx context.Context) error {
+	for _, l := range []struct {
+		role, address string
+		wanted        bool
+	}{
+		{RoleMarketplace, a.options.MarketplaceListen, a.options.has(RoleMarketplace)},
+		{RoleEngine, a.options.EngineListen, a.options.has(RoleEngine)},
+		{RoleDashboard, a.options.DashboardListen, a.options.has(RoleDashboard)},
+		{roleRegistry, a.options.RegistryListen, a.options.RegistryListen != ""},
+	} {
+		if !l.wanted {
+			continue
+		}
+		listener, err := listen(ctx, l.role, l.address)
+		if err != nil {
+			return err
+		}
+		a.servers = append(a.servers, &server{role: l.role, listener: listener})
+		a.onClose(func() error {
+			// A server that ran has closed it already.
+			_ = listener.Close()
+			return nil
+		})
+	}
+	return nil
+}
+
+// build makes the roles and gives each listener its handler.
+func (a *App) build(ctx context.Context) error {
+	var db *store.Store
+	if a.options.needsData() {
+		if err := makeDataDir(a.options.DataDir); err != nil {
+			return err
+		}
+	}
+	if a.options.keeps() {
+		var err error
+		if db, err = store.Open(ctx, a.options.DataDir); err != nil {
+			return err
+		}
+		a.onClose(db.Close)
+		if a.options.Auth == AuthToken {
+			if a.token, err = loadToken(a.options.DataDir, a.options.Log); err != nil {
+				return err
+			}
+		}
+	}
+	catalog, err := a.buildMarketplace(db)
+	if err != nil {
+		return err
+	}
+	return errors.Join(a.buildEngine(db, catalog), a.buildDashboard(), a.buildRegistry())
+}
+
+// buildMarketplace returns where the engine finds addons: the marketplace of
+// this process unless another was named.
+func (a *App) buildMarketplace(db *store.Store) (graft.Catalog, error) {
+	var catalog graft.Catalog
+	if a.options.has(RoleMarketplace) {
+		m := market.New(market.Options{
+			Store:    db,
+			Resolver: verify.New(verify.Options{}),
+			Log:      a.options.Log.With("role", RoleMarketplace),
+		})
+		a.work = append(a.work, m.Run)
+		a.serve(RoleMarketplace, api.NewMarketplace(m, a.apiOptions()))
+		catalog = m
+	}
+	if a.options.Marketplace == "" {
+		return catalog, nil
+	}
+	return a.client()
+}
+
+func (a *App) buildEngine(db *store.Store, catalog graft.Catalog) error {
+	if !a.options.has(RoleEngine) {
+		return nil
+	}
+	log := a.options.Log.With("role", RoleEngine)
+	runtime := a.options.Driver
+	if runtime == nil {
+		d, err := docker.New(docker.Options{Host: a.options.DockerHost, Log: log})
+		if err != nil {
+			return err
+		}
+		a.onClose(d.Close)
+		runtime = d
+	}
+	e, err := engine.New(engine.Options{
+		Store: db, Driver: runtime, Catalog: catalog,
+		Plane: a.options.Plane, Project: a.options.Project, Network: a.options.Network,
+		IDLabel: a.options.IDLabel, ServiceLabel: a.options.ServiceLabel,
+		Resync: a.options.Resync, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	a.work = append(a.work, e.Run)
+	options := a.apiOptions()
+	options.Plane = a.options.Plane
+	a.serve(RoleEngine, api.NewEngine(e, options))
+	return nil
+}
+
+func (a *App) buildDashboard() error {
+	if !a.options.has(RoleDashboard) {
+		return nil
+	}
+	catalog, err := a.client()
+	if err != nil {
+		return err
+	}
+	handler, err := web.New(web.Options{
+		Catalog: catalog, Marketplace: a.marketplaceURL(), Engine: a.URLs()[RoleEngine],
+		Plane: a.options.Plane, Version: version.String(), Log: a.options.Log.With("role", RoleDashboard),
+	})
+	a.serve(RoleDashboard, handler)
+	return err
+}
+
+func (a *App) buildRegistry() error {
+	if a.options.RegistryListen == "" {
+		return nil
+	}
+	handler, err := registry.New(filepath.Join(a.options.DataDir, "registry"), a.options.Log.With("role", roleRegistry))
+	a.serve(roleRegistry, handler)
+	return err
+}
+
+// client reads the marketplace as anybody may: without a token.
+func (a *App) client() (*client.Client, error) {
+	return client.New(client.Options{Marketplace: a.marketplaceURL(), UserAgent: "graft/" + version.String()})
+}
+
+func (a *App) marketplaceURL() string {
+	if a.options.Marketplace != "" {
+		return a.options.Marketplace
+	}
+	return a.URLs()[RoleMarketplace]
+}
+
+func (a *App) apiOptions() api.Options {
+	return api.Options{
+		Version: version.String(), Token: a.token, Origins: a.options.CORSOrigins,
+		Stopping: a.stopping, Log: a.options.Log,
+	}
+}
+
+// serve gives the role's listener its handler.
+func (a *App) serve(role string, handler http.Handler) {
+	for _, s := range a.servers {
+		if s.role == role {
+			s.http = newHTTPServer(role, handler, a.options.Log)
+		}
+	}
+}
+
+// warn says aloud what an operator may have overlooked.
+func (a *App) warn() {
+	for _, s := range a.servers {
+		switch {
+		case !s.open():
+		case s.role == roleRegistry:
+			a.options.Log.Warn("anybody who reaches the built-in registry can push images to it", "address", s.listener.Addr().String())
+		case s.role != RoleDashboard && a.token == "":
+			a.options.Log.Warn("anybody who reaches this address rules this host: it asks for no token", "role", s.role, "address", s.listener.Addr().String())
+		}
+	}
+}
+
+// URLs returns where each role (and the built-in registry, as "registry") is
+// reached from this host.
+func (a *App) URLs() map[string]string {
+	urls := make(map[string]string, len(a.servers))
+	for _, s := range a.servers {
+		urls[s.role] = s.url()
+	}
+	return urls
+}
+
+// Token returns the token that callers of the APIs need; empty: none.
+func (a *App) Token() string { return a.token }
+
+func (a *App) onClose(f func() error) { a.closers = append(a.closers, f) }

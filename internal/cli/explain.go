@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/client"
+)
+
+// printError tells people what went wrong and what to do about it.
+func (p *program) printError(cmd *cobra.Command, err error) {
+	lines := errorLines(err)
+	if hint := p.hint(cmd, err); hint != "" {
+		lines = append(lines, hint)
+	}
+	fmt.Fprintln(p.stderr, "graft: "+strings.Join(lines, "\n  "))
+}
+
+// errorLines is the message, and one line for every problem.
+func errorLines(err error) []string {
+	if errors.Is(err, context.Canceled) {
+		return []string{"interrupted"}
+	}
+	var e *graft.Error
+	if !errors.As(err, &e) || len(e.Problems) == 0 {
+		return strings.Split(clean(err.Error()), "\n")
+	}
+	var lines []string
+	if e.Message != "" {
+		lines = append(lines, clean(e.Message))
+	} else {
+		lines = append(lines, "this is not right:")
+	}
+	for _, problem := range e.Problems {
+		lines = append(lines, clean(problem.String()))
+	}
+	return lines
+}
+
+// hint says what to do, where the message itself does not.
+func (p *program) hint(cmd *cobra.Command, err error) string {
+	var usage *usageError
+	if errors.As(err, &usage) {
+		return fmt.Sprintf("%q tells how it is used", cmd.CommandPath()+" --help")
+	}
+	var unreached *client.ConnectionError
+	if errors.As(err, &unreached) {
+		return fmt.Sprintf(`is "graft up" running there? --%s or GRAFT_%s says where it is`,
+			unreached.Server, strings.ToUpper(string(unreached.Server)))
+	}
+	if graft.ErrorCode(err) == graft.CodeUnauthorized {
+		return p.token.hint()
+	}
+	return ""
+}

@@ -1,0 +1,261 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/graftplatform/graft"
+)
+
+const fakeToken = "0123456789abcdef"
+
+// fakeAPI answers as a marketplace and an engine do. What becomes of an addon
+// goes by its name; each long poll sees one step more of it.
+type fakeAPI struct {
+	mu            sync.Mutex
+	addons        []*graft.Addon
+	installations []*graft.Installation
+	ids           int
+}
+
+// newFakeAPI returns the URL of a server.
+func newFakeAPI(t testing.TB) string {
+	api := &fakeAPI{}
+	server := httptest.NewServer(api.handler())
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func (f *fakeAPI) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/v1/marketplace/addons", f.listAddons)
+	mux.HandleFunc("POST /api/v1/marketplace/addons", f.publish)
+	mux.HandleFunc("GET /api/v1/marketplace/addons/{id}", f.addon)
+	mux.HandleFunc("GET /api/v1/addons", f.list)
+	mux.HandleFunc("POST /api/v1/addons", f.install)
+	mux.HandleFunc("GET /api/v1/addons/{id}", f.installation)
+	mux.HandleFunc("PATCH /api/v1/addons/{id}", f.patch)
+	mux.HandleFunc("DELETE /api/v1/addons/{id}", f.remove)
+	mux.HandleFunc("GET /api/v1/addons/{id}/plan", func(w http.ResponseWriter, _ *http.Request) {
+		send(w, 200, graft.Plan{Addon: "hello", Operations: []graft.Operation{{Kind: "start", Target: "root_web", Cause: "it does not run"}}})
+	})
+	mux.HandleFunc("GET /api/v1/addons/{id}/logs", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "web | tail %s\n", r.FormValue("tail"))
+	})
+	mux.HandleFunc("GET /api/v1/components", f.components)
+	mux.HandleFunc("GET /api/v1/version", func(w http.ResponseWriter, _ *http.Request) {
+		send(w, 200, map[string]string{"version": "v9.9.9", "plane": "root"})
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reads := r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/api/v1/marketplace/")
+		if !reads && r.Header.Get("Authorization") != "Bearer "+fakeToken {
+			fail(w, 401, graft.CodeUnauthorized, "who are you?")
+			return
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func (f *fakeAPI) listAddons(w http.ResponseWriter, r *http.Request) {
+	found := []*graft.Addon{}
+	for _, a := range f.addons {
+		if name := r.FormValue("name"); a.Status == graft.AddonApproved && (name == "" || name == a.Name) {
+			found = append(found, a)
+		}
+	}
+	send(w, 200, found)
+}
+
+func (f *fakeAPI) publish(w http.ResponseWriter, r *http.Request) {
+	a := &graft.Addon{ID: f.id(), Status: graft.AddonUnderReview, Revision: 1, CreatedAt: time.Now()}
+	if err := json.NewDecoder(r.Body).Decode(&a.Descriptor); err != nil {
+		fail(w, 400, graft.CodeMalformed, err.Error())
+		return
+	}
+	f.addons = append(f.addons, a)
+	send(w, 201, a)
+}
+
+func (f *fakeAPI) addon(w http.ResponseWriter, r *http.Request) {
+	n := slices.IndexFunc(f.addons, func(a *graft.Addon) bool { return a.ID == r.PathValue("id") })
+	if n < 0 {
+		fail(w, 404, graft.CodeNotFound, "Addon not found")
+		return
+	}
+	a := f.addons[n]
+	if r.URL.Query().Has("since") && a.Name != "slow" {
+		report := graft.ImageReport{Service: a.Services[0].Name, Digest: "sha256:feed"}
+		a.Status = graft.AddonApproved
+		if a.Name == "unverified" {
+			report.Digest, report.Reason = "", "there is no such image"
+			a.Status = graft.AddonVerificationFailed
+		}
+		a.Verification = &graft.Verification{Images: []graft.ImageReport{report}, Attempts: 1}
+		a.Revision++
+	}
+	send(w, 200, a)
+}
+
+func (f *fakeAPI) list(w http.ResponseWriter, r *http.Request) {
+	found := []*graft.Installation{}
+	for _, i := range f.installations {
+		if status := r.FormValue("status"); status == "" || status == string(i.Status) {
+			found = append(found, i)
+		}
+	}
+	send(w, 200, found)
+}
+
+func (f *fakeAPI) install(w http.ResponseWriter, r *http.Request) {
+	var body map[string]string
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		fail(w, 400, graft.CodeMalformed, err.Error())
+		return
+	}
+	n := slices.IndexFunc(f.addons, func(a *graft.Addon) bool { return a.ID == body["marketplace_id"] })
+	switch {
+	case n < 0:
+		fail(w, 404, graft.CodeNotFound, "no such addon in the marketplace")
+		return
+	case f.addons[n].Status != graft.AddonApproved:
+		fail(w, 409, graft.CodeRefused, "the addon is not approved")
+		return
+	case r.FormValue("dry_run") == "true":
+		send(w, 200, graft.Plan{Addon: f.addons[n].Name, Operations: []graft.Operation{{Kind: "create", Target: "root_web", Cause: "it is new"}}})
+		return
+	}
+	a := f.addons[n]
+	i := &graft.Installation{
+		ID: f.id(), MarketplaceID: a.ID, Descriptor: a.Descriptor, Desired: graft.DesiredEnabled,
+		Generation: 1, Status: graft.StatusInstalling, Revision: 1, CreatedAt: time.Now(),
+	}
+	f.installations = append(f.installations, i)
+	send(w, 201, i)
+}
+
+func (f *fakeAPI) installation(w http.ResponseWriter, r *http.Request) {
+	i := f.find(w, r)
+	if i == nil {
+		return
+	}
+	if r.URL.Query().Has("since") {
+		i.Revision++
+		advance(i)
+	}
+	send(w, 200, i)
+}
+
+// advance makes one step towards what is desired: a word about it first.
+func advance(i *graft.Installation) {
+	switch {
+	case i.Details == nil:
+		i.Details = &graft.StatusDetails{Step: "pull the image"}
+		return
+	case i.Desired == graft.DesiredDisabled:
+		i.Status, i.Details = graft.StatusDisabled, &graft.StatusDetails{Outcome: graft.OutcomeDone}
+		i.Details.Generation = i.Generation
+		return
+	}
+	service := graft.ServiceStatus{Name: i.Services[0].Name, State: graft.ServiceRunning}
+	if service.Name == "cluster_scheduler" {
+		service.Replaces = service.Name
+	}
+	details := &graft.StatusDetails{Generation: i.Generation, Outcome: graft.OutcomeDone}
+	i.Status = graft.StatusActive
+	switch i.Name {
+	case "crash":
+		i.Status, i.Logs = graft.StatusFailed, "web | no such file\n"
+		details.Reason, details.Outcome = "a service ended", graft.OutcomeRestored
+		service.State, service.Reason = graft.ServiceExited, "exit code 1"
+	case "touchy":
+		i.Status = graft.StatusFailed
+		details.Reason, details.Outcome = "host port 80 is taken", graft.OutcomeRefused
+	case "partial":
+		i.Status, details.Reason = graft.StatusPartiallyActive, "one of two runs"
+	}
+	details.Services = []graft.ServiceStatus{service}
+	i.Details = details
+}
+
+func (f *fakeAPI) patch(w http.ResponseWriter, r *http.Request) {
+	i := f.find(w, r)
+	if i == nil {
+		return
+	}
+	var body map[string]graft.InstallationStatus
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		fail(w, 400, graft.CodeMalformed, err.Error())
+		return
+	}
+	i.Desired = graft.DesiredEnabled
+	if body["status"] == graft.StatusDisabling {
+		i.Desired = graft.DesiredDisabled
+	}
+	i.Status = body["status"]
+	i.Generation++
+	i.Revision++
+	send(w, 200, i)
+}
+
+func (f *fakeAPI) remove(w http.ResponseWriter, r *http.Request) {
+	i := f.find(w, r)
+	if i == nil {
+		return
+	}
+	if i.Status != graft.StatusDisabled {
+		i.Status, i.Desired = graft.StatusDisabling, graft.DesiredDisabled
+		i.Generation++
+		send(w, 200, i)
+		return
+	}
+	f.installations = slices.DeleteFunc(f.installations, func(other *graft.Installation) bool { return other == i })
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (f *fakeAPI) components(w http.ResponseWriter, _ *http.Request) {
+	c := graft.Component{Name: "cluster_scheduler", ContainerName: "cluster_scheduler", State: "running", Image: "scheduler:1"}
+	for _, i := range f.installations {
+		if i.Status == graft.StatusActive && len(replaced(i)) > 0 || i.Name == "stuck" {
+			c.State = "exited"
+			c.ReplacedBy = &graft.Replacement{InstallationID: i.ID, Addon: i.Name, Service: "cluster_scheduler"}
+		}
+	}
+	send(w, 200, []graft.Component{c})
+}
+
+func (f *fakeAPI) find(w http.ResponseWriter, r *http.Request) *graft.Installation {
+	for _, i := range f.installations {
+		if i.ID == r.PathValue("id") {
+			return i
+		}
+	}
+	fail(w, 404, graft.CodeNotFound, "Addon not found")
+	return nil
+}
+
+func (f *fakeAPI) id() string {
+	f.ids++
+	return fmt.Sprintf("6b0342fd771242bc7f1c%04x", f.ids)
+}
+
+func send(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(body); err != nil {
+		_, _ = io.WriteString(w, err.Error())
+	}
+}
+
+func fail(w http.ResponseWriter, status int, code graft.Code, message string) {
+	send(w, status, map[string]any{"code": status, "status": http.StatusText(status), "message": message, "error_code": code})
+}

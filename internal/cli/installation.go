@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/client"
+)
+
+// followInstallation waits until the engine is done with what users want.
+func (p *program) followInstallation(ctx context.Context, c *client.Client, i *graft.Installation, w *waiting) (*graft.Installation, error) {
+	waitCtx, cancel := w.context(ctx)
+	defer cancel()
+	f := follower[graft.Installation]{
+		next: func(ctx context.Context, since int64) (*graft.Installation, error) {
+			return c.WaitInstallation(ctx, i.ID, since)
+		},
+		revision: func(i *graft.Installation) int64 { return i.Revision },
+		settled:  settled,
+		say:      installationLine,
+	}
+	last, err := f.follow(waitCtx, p.progress(), i)
+	if errors.Is(err, errWaited) {
+		err = graft.Errorf(graft.CodeUnavailable, "%s is still %s after %v%s\n\"graft status %s\" tells how it goes on",
+			last.Name, last.Status, w.timeout, because(last), last.ID)
+	}
+	return last, err
+}
+
+// settled is whether the engine has seen the newest spec and is done with it.
+func settled(i *graft.Installation) bool {
+	if i.Details != nil && i.Details.Generation < i.Generation {
+		return false
+	}
+	return i.Status != graft.StatusInstalling && i.Status != graft.StatusDisabling
+}
+
+// installationLine is the progress of an installation.
+func installationLine(i *graft.Installation) string {
+	line := fmt.Sprintf("%s %s: %s", i.Name, i.ID, i.Status)
+	if i.Details != nil && i.Details.Step != "" {
+		line += ": " + i.Details.Step
+	}
+	return line + because(i)
+}
+
+// because is the reason for an installation's status, to be appended to it.
+func because(i *graft.Installation) string {
+	if i.Details == nil || i.Details.Reason == "" {
+		return ""
+	}
+	return ": " + i.Details.Reason
+}
+
+// finishInstallation prints an installation that was to become status, and
+// returns an error unless it did.
+func (p *program) finishInstallation(i *graft.Installation, status graft.InstallationStatus, waited error) error {
+	if err := p.print(i, func(w io.Writer) { printInstallation(w, i) }); err != nil {
+		return err
+	}
+	if waited != nil {
+		return waited
+	}
+	if i.Status == status {
+		return nil
+	}
+	if i.Logs != "" && p.flags.output == outputTable {
+		fmt.Fprintf(p.stderr, "logs of %s:\n%s\n", clean(i.Name), strings.TrimRight(i.Logs, "\n"))
+	}
+	return failure(i)
+}
+
+// failure is the error for an installation that is not what users want.
+func failure(i *graft.Installation) error {
+	message := fmt.Sprintf("%s is %s%s", i.Name, i.Status, because(i))
+	d := i.Details
+	if d == nil {
+		return graft.Errorf(graft.CodeUpstream, "%s", message)
+	}
+	for _, s := range d.Services {
+		if s.Reason != "" {
+			message += fmt.Sprintf("\n%s is %s: %s", s.Name, s.State, s.Reason)
+		}
+	}
+	switch d.Outcome {
+	case graft.OutcomeRefused:
+		return graft.Errorf(graft.CodeRefused, "%s\nnothing was touched", message)
+	case graft.OutcomeRestored:
+		message += "\neverything is as it was before"
+	case graft.OutcomeNotRestored:
+		message += "\nATTENTION: what was there before could not be put back: see \"graft status " + i.ID + "\" and \"graft components\""
+	}
+	return graft.Errorf(graft.CodeUpstream, "%s", message)
+}
+
+// printInstallation writes everything that matters to an operator.
+func printInstallation(w io.Writer, i *graft.Installation) {
+	field(w, "Name", i.Name)
+	field(w, "Version", i.Version)
+	field(w, "ID", i.ID)
+	field(w, "Marketplace ID", i.MarketplaceID)
+	field(w, "Status", string(i.Status))
+	if d := i.Details; d != nil {
+		field(w, "Step", d.Step)
+		field(w, "Reason", d.Reason)
+		field(w, "Last outcome", string(d.Outcome))
+	}
+	field(w, "Installed", date(i.CreatedAt))
+	fmt.Fprintln(w)
+	row(w, "SERVICE", "STATE", "RESTARTS", "PORTS", "REPLACES", "REASON")
+	for _, s := range services(i) {
+		row(w, s.Name, state(s), strconv.Itoa(s.Restarts), ports(i.Service(s.Name)), s.Replaces, s.Reason)
+	}
+}
+
+// state is a service's state, with the exit code once there is one.
+func state(s graft.ServiceStatus) string {
+	if s.ExitCode == nil || s.State == graft.ServiceRunning {
+		return string(s.State)
+	}
+	return fmt.Sprintf("%s (%d)", s.State, *s.ExitCode)
+}
+
+// services is what is known of each service, be it the name only.
+func services(i *graft.Installation) []graft.ServiceStatus {
+	if i.Details != nil && len(i.Details.Services) > 0 {
+		return i.Details.Services
+	}
+	list := make([]graft.ServiceStatus, len(i.Services))
+	for n, s := range i.Services {
+		list[n] = graft.ServiceStatus{Name: s.Name}
+	}
+	return list
+}

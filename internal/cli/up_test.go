@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/app"
+)
+
+// upOptions returns the options that "up" would run with.
+func upOptions(t *testing.T, env []string, args ...string) (app.Options, int, string) {
+	t.Helper()
+	var got app.Options
+	var stderr bytes.Buffer
+	p := newProgram(strings.NewReader(""), &bytes.Buffer{}, &stderr, env)
+	p.serve = func(_ context.Context, o app.Options) error {
+		got = o
+		return nil
+	}
+	code := p.run(t.Context(), append([]string{"up"}, args...))
+	return got, code, stderr.String()
+}
+
+func TestUpDefaults(t *testing.T) {
+	t.Parallel()
+	o, code, stderr := upOptions(t, []string{"HOME=/home/x"})
+	if code != exitDone {
+		t.Fatal(stderr)
+	}
+	if !slices.Equal(o.Roles, []string{"marketplace", "engine", "dashboard"}) || o.Plane != graft.PlaneRoot ||
+		o.MarketplaceListen != "127.0.0.1:11102" || o.EngineListen != "127.0.0.1:11101" || o.DashboardListen != "127.0.0.1:11103" ||
+		o.RegistryListen != "" || o.Marketplace != "" || o.Auth != app.AuthToken || o.Network != "oakestra" ||
+		o.IDLabel != "oak.addon.id" || o.ServiceLabel != "oak.service.name" || o.Resync != 30*time.Second {
+		t.Errorf("got %+v", o)
+	}
+	o, _, _ = upOptions(t, nil, "--plane", "cluster", "--roles", "engine,dashboard")
+	if o.EngineListen != "127.0.0.1:11201" || o.DashboardListen != "127.0.0.1:11203" || o.Marketplace != "http://127.0.0.1:11102" {
+		t.Errorf("cluster: got %+v", o)
+	}
+}
+
+func TestUpOldEnvironment(t *testing.T) {
+	t.Parallel()
+	env := []string{
+		"ADDON_MARKETPLACE_PORT=1", "ADDONS_MANAGER_PORT=2", "MARKETPLACE_ADDR=http://market:3", "ORCHESTRATION_PLANE=cluster",
+		"DEFAULT_PROJECT_NAME=p", "ADDONS_ID_LABEL=i", "ADDONS_SERVICE_NAME_LABEL=s", "GRAFT_DASHBOARD_LISTEN=",
+	}
+	o, code, stderr := upOptions(t, env)
+	if code != exitDone {
+		t.Fatal(stderr)
+	}
+	if o.MarketplaceListen != "127.0.0.1:1" || o.EngineListen != "127.0.0.1:2" || o.Marketplace != "http://market:3" ||
+		o.Plane != graft.PlaneCluster || o.Project != "p" || o.IDLabel != "i" || o.ServiceLabel != "s" || o.DashboardListen != "127.0.0.1:11203" {
+		t.Errorf("got %+v", o)
+	}
+	o, _, _ = upOptions(t, append([]string{"GRAFT_ENGINE_LISTEN=:4", "GRAFT_PLANE=root"}, env...), "--project", "q")
+	if o.EngineListen != ":4" || o.Plane != graft.PlaneRoot || o.Project != "q" {
+		t.Errorf("new names and flags do not win: %+v", o)
+	}
+}
+
+func TestUpFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "graft.yaml")
+	settings := "roles: [engine]\nresync: 5s\ncors-origin:\n  - http://a\n  - http://b\ndata-dir: /file\nproject: file\n"
+	if err := os.WriteFile(path, []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := []string{"GRAFT_CONFIG=" + path, "GRAFT_PROJECT=env", "GRAFT_CORS_ORIGIN=http://c, http://d"}
+	o, code, stderr := upOptions(t, env, "--data-dir", "/flag")
+	if code != exitDone {
+		t.Fatal(stderr)
+	}
+	if !slices.Equal(o.Roles, []string{"engine"}) || o.Resync != 5*time.Second || o.Project != "env" || o.DataDir != "/flag" ||
+		!slices.Equal(o.CORSOrigins, []string{"http://c", "http://d"}) {
+		t.Errorf("got %+v", o)
+	}
+}

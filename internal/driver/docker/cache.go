@@ -1,0 +1,94 @@
+package docker
+
+import (
+	"sync"
+
+	"github.com/graftplatform/graft/internal/driver"
+)
+
+// cache keeps what inspecting containers gave, so that observing asks only for
+// those that changed. It is trusted only while a watch tells about changes.
+type cache struct {
+	mu      sync.Mutex
+	watches int    // streams that are connected
+	changes uint64 // grows with everything that makes entries doubtful
+	entries map[string]cached
+}
+
+// cached is a container and what the list said when it was inspected.
+type cached struct {
+	summary   string
+	container driver.Container
+}
+
+// begin returns a mark to be given to put: what was inspected before a later
+// change is not kept.
+func (c *cache) begin() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.changes
+}
+
+// get returns the container if nothing is known to have changed since it was
+// inspected.
+func (c *cache) get(id, summary string) (driver.Container, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	entry, ok := c.entries[id]
+	if !ok || c.watches == 0 || entry.summary != summary {
+		return driver.Container{}, false
+	}
+	return entry.container, true
+}
+
+// put keeps a container that was inspected after the mark was taken.
+func (c *cache) put(mark uint64, summary string, container driver.Container) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.watches == 0 || c.changes != mark {
+		return
+	}
+	if c.entries == nil {
+		c.entries = map[string]cached{}
+	}
+	c.entries[container.ID] = cached{summary, container}
+}
+
+// changed forgets one container, given by its id or name.
+func (c *cache) changed(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	delete(c.entries, id)
+	for key, entry := range c.entries {
+		if entry.container.Name == id {
+			delete(c.entries, key)
+		}
+	}
+}
+
+// retain forgets all containers but these.
+func (c *cache) retain(ids map[string]bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id := range c.entries {
+		if !ids[id] {
+			delete(c.entries, id)
+		}
+	}
+}
+
+// watch forgets everything and is told of changes from now on, until the
+// function that it returns is called.
+func (c *cache) watch() (end func()) {
+	c.add(+1)
+	return func() { c.add(-1) }
+}
+
+func (c *cache) add(watches int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watches += watches
+	c.changes++
+	c.entries = nil
+}

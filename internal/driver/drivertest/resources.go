@@ -1,0 +1,72 @@
+package drivertest
+
+import (
+	"slices"
+	"time"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/driver"
+)
+
+func testNetworks(s *suite) {
+	spec := driver.NetworkSpec{Name: s.name("net"), Driver: "bridge", Internal: true, Labels: s.labels()}
+	s.must(s.Driver.CreateNetwork(s.ctx, spec))
+	s.must(s.Driver.CreateNetwork(s.ctx, spec))
+	stranger := spec
+	stranger.Labels = map[string]string{"graft.test": "another"}
+	s.want(s.Driver.CreateNetwork(s.ctx, stranger), graft.CodeConflict, spec.Name)
+	stranger.Labels = nil // wants nothing of it
+	s.must(s.Driver.CreateNetwork(s.ctx, stranger))
+
+	find := func(n driver.Network) bool { return n.Name == spec.Name }
+	networks := s.observe().Networks
+	i := slices.IndexFunc(networks, find)
+	if i < 0 || networks[i].ID == "" || networks[i].Driver != "bridge" || networks[i].Labels["graft.test"] != s.Prefix {
+		s.Fatalf("networks are %+v, want %s among them", networks, spec.Name)
+	}
+
+	web := s.spec("web")
+	web.Endpoints = []driver.Endpoint{{Network: spec.Name}}
+	id := s.create(web)
+	s.must(s.Driver.Start(s.ctx, id))
+	s.want(s.Driver.RemoveNetwork(s.ctx, spec.Name), graft.CodeConflict, spec.Name)
+	s.must(s.Driver.Remove(s.ctx, id))
+	s.must(s.Driver.RemoveNetwork(s.ctx, spec.Name))
+	s.must(s.Driver.RemoveNetwork(s.ctx, spec.Name))
+	if slices.ContainsFunc(s.observe().Networks, find) {
+		s.Error("the removed network is still there")
+	}
+}
+
+func testVolumes(s *suite) {
+	spec := driver.VolumeSpec{Name: s.name("data"), Driver: "local", Labels: s.labels()}
+	s.must(s.Driver.CreateVolume(s.ctx, spec))
+	s.must(s.Driver.CreateVolume(s.ctx, spec))
+	stranger := spec
+	stranger.Labels = map[string]string{"graft.test": "another"}
+	s.want(s.Driver.CreateVolume(s.ctx, stranger), graft.CodeConflict, spec.Name)
+
+	odd := driver.VolumeSpec{Name: s.name("odd"), Driver: "bridge"}
+	began := time.Now()
+	s.want(s.Driver.CreateVolume(s.ctx, odd), graft.CodeInvalid, "bridge", "local")
+	if took := time.Since(began); took > 5*time.Second {
+		s.Errorf("refusing a volume driver took %v", took)
+	}
+
+	web := s.spec("web")
+	web.Mounts = []driver.Mount{{Source: spec.Name, Target: "/data"}, {Source: s.name("new"), Target: "/new", Mode: "ro"}}
+	id := s.create(web)
+	s.want(s.Driver.RemoveVolume(s.ctx, spec.Name), graft.CodeConflict, spec.Name)
+	s.must(s.Driver.Remove(s.ctx, id))
+	for _, name := range []string{spec.Name, s.name("new")} {
+		find := func(v driver.Volume) bool { return v.Name == name && v.Driver == "local" }
+		if !slices.ContainsFunc(s.observe().Volumes, find) {
+			s.Errorf("volume %s is not there after its container was removed", name)
+		}
+		s.must(s.Driver.RemoveVolume(s.ctx, name))
+		s.must(s.Driver.RemoveVolume(s.ctx, name))
+		if slices.ContainsFunc(s.observe().Volumes, find) {
+			s.Errorf("the removed volume %s is still there", name)
+		}
+	}
+}

@@ -1,0 +1,282 @@
+package fake
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/driver"
+)
+
+// container is one container with what Container does not tell of it.
+type container struct {
+	driver.Container
+	healthcheck bool // its specification asks for one
+	noHealth    bool // its specification forbids one
+	mounts      []string
+	givenRecord bool // Record came from the test
+	lines       []line
+
+	life   int // counts starts and ends, so that timers of an earlier life do nothing
+	timers []*time.Timer
+}
+
+// snapshot returns a copy that shares nothing with c.
+func (c *container) snapshot() driver.Container {
+	s := c.Container
+	s.Labels = maps.Clone(c.Labels)
+	s.Ports = slices.Clone(c.Ports)
+	s.Endpoints = slices.Clone(c.Endpoints)
+	for i, e := range s.Endpoints {
+		s.Endpoints[i].Aliases = slices.Clone(e.Aliases)
+	}
+	slices.SortFunc(s.Endpoints, func(a, b driver.Endpoint) int { return strings.Compare(a.Network, b.Network) })
+	if !c.givenRecord {
+		s.Record = nil
+		s.Record, _ = json.Marshal(s) // these types always encode
+	}
+	return s
+}
+
+// find returns the container with that id or name, nil if there is none.
+func (d *Driver) find(id string) *container {
+	if c, ok := d.containers[id]; ok {
+		return c
+	}
+	for _, c := range d.containers {
+		if c.Name == id {
+			return c
+		}
+	}
+	return nil
+}
+
+// mustFind is find with the error for people.
+func (d *Driver) mustFind(id string) (*container, error) {
+	if c := d.find(id); c != nil {
+		return c, nil
+	}
+	return nil, graft.Errorf(graft.CodeNotFound, "there is no container %q", id)
+}
+
+// nameOf is what Calls calls a container.
+func (d *Driver) nameOf(id string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if c := d.find(id); c != nil {
+		return c.Name
+	}
+	return id
+}
+
+// Create implements driver.Driver.
+func (d *Driver) Create(ctx context.Context, spec driver.ContainerSpec) (string, error) {
+	var id string
+	err := d.call(ctx, "create", spec.Name, func() error {
+		if err := d.canCreate(spec); err != nil {
+			return err
+		}
+		c := d.newContainer(spec)
+		id = c.ID
+		d.containers[id] = c
+		for _, m := range spec.Mounts {
+			if _, ok := d.volumes[m.Source]; !m.Bind && !ok { // Docker makes what a mount names
+				d.addVolume(driver.VolumeSpec{Name: m.Source, Driver: "local"})
+			}
+		}
+		d.emitContainer(c, "create")
+		return nil
+	})
+	return id, err
+}
+
+func (d *Driver) canCreate(spec driver.ContainerSpec) error {
+	if taken := d.find(spec.Name); taken != nil {
+		return errNameTaken(spec.Name, taken)
+	}
+	if !d.present[spec.Image] {
+		return graft.Errorf(graft.CodeNotFound, "image %s is not present: pull it first", spec.Image)
+	}
+	if spec.Restart != "" && !validPolicy(spec.Restart) {
+		return graft.Errorf(graft.CodeInvalid, "container %q: %q is no restart policy", spec.Name, spec.Restart)
+	}
+	if len(spec.Endpoints) == 0 {
+		return graft.Errorf(graft.CodeInvalid, "container %q has no network", spec.Name)
+	}
+	for _, e := range spec.Endpoints {
+		if _, ok := d.networks[e.Network]; !ok {
+			return errNoNetwork(e.Network)
+		}
+	}
+	return nil
+}
+
+func (d *Driver) newContainer(spec driver.ContainerSpec) *container {
+	c := &container{Container: driver.Container{
+		ID:            d.newID(),
+		Name:          spec.Name,
+		Image:         spec.Image,
+		ImageID:       "sha256:" + spec.Image,
+		Labels:        maps.Clone(spec.Labels),
+		State:         driver.StateCreated,
+		CreatedAt:     d.clock(),
+		Ports:         slices.Clone(spec.Ports),
+		NetworkMode:   spec.Endpoints[0].Network,
+		RestartPolicy: cmp.Or(spec.Restart, "no"),
+	}}
+	for _, e := range spec.Endpoints {
+		c.Endpoints = append(c.Endpoints, endpointOf(c, e))
+	}
+	for _, m := range spec.Mounts {
+		if !m.Bind {
+			c.mounts = append(c.mounts, m.Source)
+		}
+	}
+	if h := spec.Healthcheck; h != nil {
+		c.noHealth = h.Disable || len(h.Test) > 0 && h.Test[0] == "NONE"
+		c.healthcheck = !c.noHealth && len(h.Test) > 0
+	}
+	slices.SortFunc(c.Ports, func(a, b driver.Port) int {
+		return cmp.Or(cmp.Compare(a.ContainerPort, b.ContainerPort), strings.Compare(a.Protocol, b.Protocol),
+			cmp.Compare(a.HostPort, b.HostPort), strings.Compare(a.HostIP, b.HostIP))
+	})
+	return c
+}
+
+// endpointOf returns e as it is reported: aliases sorted, without the name.
+func endpointOf(c *container, e driver.Endpoint) driver.Endpoint {
+	aliases := slices.DeleteFunc(slices.Clone(e.Aliases), func(a string) bool { return a == c.Name })
+	slices.Sort(aliases)
+	return driver.Endpoint{Network: e.Network, Aliases: slices.Compact(aliases)}
+}
+
+// Start implements driver.Driver.
+func (d *Driver) Start(ctx context.Context, id string) error {
+	return d.call(ctx, "start", d.nameOf(id), func() error {
+		c, err := d.mustFind(id)
+		if err != nil || c.Running() || c.State == driver.StateRestarting {
+			return err
+		}
+		c.Restarts = 0
+		return d.start(c)
+	})
+}
+
+// Stop implements driver.Driver.
+func (d *Driver) Stop(ctx context.Context, id string) error {
+	return d.call(ctx, "stop", d.nameOf(id), func() error {
+		c := d.find(id)
+		switch {
+		case c == nil:
+		case c.Running():
+			d.end(c, 0)
+			d.emitContainer(c, "stop")
+		case c.State == driver.StateRestarting:
+			c.newLife()
+			c.State = driver.StateExited
+			d.emitContainer(c, "stop")
+		}
+		return nil
+	})
+}
+
+// Remove implements driver.Driver.
+func (d *Driver) Remove(ctx context.Context, id string) error {
+	return d.call(ctx, "remove", d.nameOf(id), func() error {
+		c := d.find(id)
+		if c == nil {
+			return nil
+		}
+		if c.Running() {
+			d.end(c, 137)
+		}
+		c.newLife()
+		c.State = driver.StateRemoving // for who follows its output
+		delete(d.containers, c.ID)
+		d.emitContainer(c, "destroy")
+		return nil
+	})
+}
+
+// Rename implements driver.Driver.
+func (d *Driver) Rename(ctx context.Context, id, name string) error {
+	return d.call(ctx, "rename", d.nameOf(id)+" "+name, func() error {
+		c, err := d.mustFind(id)
+		if err != nil || c.Name == name {
+			return err
+		}
+		if taken := d.find(name); taken != nil {
+			return errNameTaken(name, taken)
+		}
+		c.Name = name
+		d.emitContainer(c, "rename")
+		return nil
+	})
+}
+
+// SetRestartPolicy implements driver.Driver.
+func (d *Driver) SetRestartPolicy(ctx context.Context, id, policy string) error {
+	return d.call(ctx, "set-restart-policy", d.nameOf(id)+" "+policy, func() error {
+		c, err := d.mustFind(id)
+		if err != nil {
+			return err
+		}
+		if !validPolicy(policy) {
+			return graft.Errorf(graft.CodeInvalid, "%q is no restart policy: use no, always, unless-stopped or on-failure[:n]", policy)
+		}
+		c.RestartPolicy = policy
+		d.emitContainer(c, "update")
+		return nil
+	})
+}
+
+// Connect implements driver.Driver.
+func (d *Driver) Connect(ctx context.Context, id string, endpoint driver.Endpoint) error {
+	return d.call(ctx, "connect", d.nameOf(id)+" "+endpoint.Network, func() error {
+		c, err := d.mustFind(id)
+		if err != nil {
+			return err
+		}
+		network, ok := d.networks[endpoint.Network]
+		if !ok {
+			return errNoNetwork(endpoint.Network)
+		}
+		if c.endpoint(endpoint.Network) < 0 {
+			c.Endpoints = append(c.Endpoints, endpointOf(c, endpoint))
+			d.emit("network", "connect", network.ID, network.Name, nil)
+		}
+		return nil
+	})
+}
+
+// Disconnect implements driver.Driver.
+func (d *Driver) Disconnect(ctx context.Context, id, network string) error {
+	return d.call(ctx, "disconnect", d.nameOf(id)+" "+network, func() error {
+		c := d.find(id)
+		if c == nil {
+			return nil
+		}
+		if i := c.endpoint(network); i >= 0 {
+			c.Endpoints = slices.Delete(c.Endpoints, i, i+1)
+			d.emit("network", "disconnect", d.networks[network].ID, network, nil)
+		}
+		return nil
+	})
+}
+
+func (c *container) endpoint(network string) int {
+	return slices.IndexFunc(c.Endpoints, func(e driver.Endpoint) bool { return e.Network == network })
+}
+
+func errNameTaken(name string, by *container) error {
+	return graft.Errorf(graft.CodeConflict, "the container name %q is already in use by container %.12s", name, by.ID)
+}
+
+func errNoNetwork(name string) error {
+	return graft.Errorf(graft.CodeNotFound, "there is no network %q: create it first", name)
+}

@@ -1,0 +1,277 @@
+// Package e2e_test drives whole programs as their users would: through the HTTP
+// API with the client package, on a real Docker Engine with a real registry.
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	docker "github.com/moby/moby/client"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/client"
+	"github.com/graftplatform/graft/internal/app"
+	"github.com/graftplatform/graft/internal/dockertest"
+)
+
+// patience bounds every wait; a test that gets so far has failed.
+const patience = 2 * time.Minute
+
+// site is a host with Graft on it: one marketplace, an engine for each plane
+// that was started.
+type site struct {
+	t        *testing.T
+	prefix   string // of everything that is made in Docker
+	docker   *docker.Client
+	registry string
+	market   string // URL
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{t: t, docker: dockertest.Client(t), registry: dockertest.Registry(t)}
+	s.prefix = dockertest.Name(t)
+	return s
+}
+
+// process is one running "graft up", and a client of it.
+type process struct {
+	*client.Client
+	t    *testing.T
+	stop func()
+}
+
+// up starts Graft with a data directory; the first one of a site has the
+// marketplace.
+func (s *site) up(plane graft.Plane, dir string, roles ...string) *process {
+	s.t.Helper()
+	a, err := app.New(s.t.Context(), app.Options{
+		Roles: roles, Plane: plane, DataDir: dir, Auth: app.AuthToken, Marketplace: s.market,
+		MarketplaceListen: "127.0.0.1:0", EngineListen: "127.0.0.1:0", DashboardListen: "127.0.0.1:0",
+		Project: s.prefix + "-" + string(plane), Network: s.prefix + "-oakestra",
+		Log: slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := a.Run(ctx); err != nil {
+			s.t.Error(err)
+		}
+	}()
+	stop := func() { cancel(); <-ended }
+	s.t.Cleanup(stop)
+	urls := a.URLs()
+	if s.market == "" {
+		s.market = urls[app.RoleMarketplace]
+	}
+	c, err := client.New(client.Options{Marketplace: s.market, Engine: urls[app.RoleEngine], Token: a.Token()})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return &process{Client: c, t: s.t, stop: stop}
+}
+
+// publish publishes a descriptor and returns the addon once it is verified.
+func (p *process) publish(descriptor string) *graft.Addon {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
+	defer cancel()
+	addon, err := p.Publish(ctx, []byte(descriptor))
+	for err == nil && addon.Status == graft.AddonUnderReview {
+		addon, err = p.WaitAddon(ctx, addon.ID, addon.Revision)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return addon
+}
+
+// install publishes a descriptor, installs it and waits for the status.
+func (p *process) install(descriptor string, status graft.InstallationStatus) *graft.Installation {
+	p.t.Helper()
+	addon := p.publish(descriptor)
+	if addon.Status != graft.AddonApproved {
+		p.t.Fatalf("addon is %s: %+v", addon.Status, addon.Verification)
+	}
+	inst, err := p.Install(p.t.Context(), addon.ID)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return p.await(inst.ID, status)
+}
+
+func (p *process) await(id string, status graft.InstallationStatus) *graft.Installation {
+	p.t.Helper()
+	return p.awaitThat(id, string(status), func(i *graft.Installation) bool { return i.Status == status })
+}
+
+func (p *process) awaitThat(id, what string, is func(*graft.Installation) bool) *graft.Installation {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
+	defer cancel()
+	var since int64
+	for {
+		inst, err := p.WaitInstallation(ctx, id, since)
+		if err != nil {
+			p.t.Fatalf("while waiting for %s: %v", what, err)
+		}
+		if is(inst) {
+			return inst
+		}
+		if ctx.Err() != nil {
+			p.t.Fatalf("not %s but %s: %+v\n%s", what, inst.Status, inst.Details, inst.Logs)
+		}
+		since = inst.Revision
+	}
+}
+
+func (p *process) uninstall(id string) {
+	p.t.Helper()
+	if removed, err := p.Delete(p.t.Context(), id); err != nil || removed {
+		p.t.Fatalf("first delete: removed %v, %v", removed, err)
+	}
+	p.await(id, graft.StatusDisabled)
+	if removed, err := p.Delete(p.t.Context(), id); err != nil || !removed {
+		p.t.Fatalf("second delete: removed %v, %v", removed, err)
+	}
+}
+
+// freePort returns a port of this host that nobody listens on.
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+}
+
+// get returns what a published port answers, "" while it does not.
+func get(ctx context.Context, port string) string {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+port+"/", nil)
+	if err != nil {
+		return ""
+	}
+	answer, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
+	if err != nil {
+		return ""
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(body))
+}
+
+// answers fails unless the port answers like that. A container's process may
+// take a moment from its start to its first answer.
+func answers(t *testing.T, port, want string) {
+	t.Helper()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	late := time.After(patience)
+	for {
+		got := get(t.Context(), port)
+		if strings.Contains(got, want) {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-late:
+			t.Fatalf("port %s answers %q, want %q", port, got, want)
+		}
+	}
+}
+
+// nothingLeft fails if anything in Docker has a label or a name of this site's
+// engines.
+func (s *site) nothingLeft() {
+	s.t.Helper()
+	containers, err := s.docker.ContainerList(s.t.Context(), docker.ContainerListOptions{All: true})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, c := range containers.Items {
+		if strings.HasPrefix(c.Labels["com.docker.compose.project"], s.prefix) && c.Labels["graft.engine"] != "" {
+			s.t.Errorf("container %v is left", c.Names)
+		}
+	}
+	networks, err := s.docker.NetworkList(s.t.Context(), docker.NetworkListOptions{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, n := range networks.Items {
+		if strings.Contains(n.Name, s.prefix) {
+			s.t.Errorf("network %s is left", n.Name)
+		}
+	}
+	volumes, err := s.docker.VolumeList(s.t.Context(), docker.VolumeListOptions{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, v := range volumes.Items {
+		if strings.Contains(v.Name, s.prefix) {
+			s.t.Errorf("volume %s is left", v.Name)
+		}
+	}
+}
+
+// normalised returns what is to be the same of a container before and after a
+// swap: everything but what changes with each start.
+func (s *site) normalised(id string) map[string]any {
+	s.t.Helper()
+	result, err := s.docker.ContainerInspect(s.t.Context(), id, docker.ContainerInspectOptions{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	raw, err := json.Marshal(result.Container)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var c map[string]any
+	if err := json.Unmarshal(raw, &c); err != nil {
+		s.t.Fatal(err)
+	}
+	c["State"] = c["State"].(map[string]any)["Status"]
+	for _, key := range []string{"RestartCount", "ResolvConfPath", "HostnamePath", "HostsPath", "LogPath"} {
+		delete(c, key)
+	}
+	settings := c["NetworkSettings"].(map[string]any)
+	for _, key := range []string{"SandboxID", "SandboxKey", "EndpointID", "MacAddress", "IPAddress", "Gateway"} {
+		delete(settings, key)
+	}
+	for _, n := range settings["Networks"].(map[string]any) {
+		for _, key := range []string{"EndpointID", "MacAddress", "IPAddress"} {
+			delete(n.(map[string]any), key)
+		}
+	}
+	return c
+}
+
+// service describes one service.
+func service(name, image string, more ...string) string {
+	fields := append([]string{fmt.Sprintf(`"service_name":%q,"image":%q`, name, image)}, more...)
+	return "{" + strings.Join(fields, ",") + "}"
+}
+
+// addon describes an addon of the site's own.
+func (s *site) addon(name string, services ...string) string {
+	return fmt.Sprintf(`{"name":%q,"services":[%s]}`, s.prefix+"-"+name, strings.Join(services, ","))
+}

@@ -1,0 +1,168 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/driver"
+)
+
+// assessment is what there is to tell users about an installation for which
+// nothing is left to do.
+type assessment struct {
+	status  graft.InstallationStatus
+	details graft.StatusDetails
+	// wake is when the answer changes by the mere passing of time; zero: never.
+	wake time.Time
+}
+
+// assess says how an installation is. It is pure.
+func assess(w *world, inst *graft.Installation, now time.Time) assessment {
+	a := assessment{details: graft.StatusDetails{Generation: inst.Generation, FailedServices: []string{}}}
+	if inst.Details != nil && inst.Details.Generation == inst.Generation {
+		a.details.Outcome = inst.Details.Outcome
+		a.details.GaveUp = inst.Details.GaveUp
+	}
+	switch {
+	case inst.Desired != graft.DesiredEnabled:
+		a.status, a.details.Outcome = graft.StatusDisabled, graft.OutcomeDone
+	case gaveUp(inst):
+		a.status, a.details.Reason = graft.StatusFailed, inst.Details.Reason
+		a.details.FailedServices, a.details.Services = inst.Details.FailedServices, inst.Details.Services
+		if a.details.Outcome != graft.OutcomeRefused {
+			a.details.Outcome = graft.OutcomeRestored
+		}
+	default:
+		a.services(w, inst, now)
+	}
+	return a
+}
+
+// services looks at the containers of an enabled installation.
+func (a *assessment) services(w *world, inst *graft.Installation, now time.Time) {
+	containers := w.containersOf(inst.ID)
+	var good, pending int
+	for i := range inst.Services {
+		service := &inst.Services[i]
+		status, wake := assessService(service, currentOf(containers, service, inst.Images[service.Name]), previous(inst, service.Name), now)
+		if swap := w.swapOf(inst.ID, service.Name); swap != nil {
+			status.Replaces = swap.Component
+		}
+		switch status.State {
+		case graft.ServiceRunning, graft.ServiceCompletedState:
+			good++
+		case graft.ServiceStarting:
+			pending++
+		default:
+			a.details.FailedServices = append(a.details.FailedServices, service.Name)
+			if a.details.Reason == "" {
+				a.details.Reason = fmt.Sprintf("service %q %s", service.Name, status.Reason)
+			}
+		}
+		if !wake.IsZero() && (a.wake.IsZero() || wake.Before(a.wake)) {
+			a.wake = wake
+		}
+		a.details.Services = append(a.details.Services, status)
+	}
+	switch {
+	case pending > 0 && !settled(inst):
+		a.status = graft.StatusInstalling
+		a.details.Step = "waiting for health checks to pass"
+		return
+	case len(a.details.FailedServices) == 0:
+		a.status = graft.StatusActive
+	case good+pending > 0:
+		a.status = graft.StatusPartiallyActive
+	default:
+		a.status = graft.StatusFailed
+	}
+	a.details.Outcome = graft.OutcomeDone
+}
+
+// previous returns what was last told about a service.
+func previous(inst *graft.Installation, service string) *graft.ServiceStatus {
+	if inst.Details == nil {
+		return nil
+	}
+	for i := range inst.Details.Services {
+		if inst.Details.Services[i].Name == service {
+			return &inst.Details.Services[i]
+		}
+	}
+	return nil
+}
+
+// assessService says how one service is, and when to look again.
+func assessService(service *graft.Service, c *driver.Container, before *graft.ServiceStatus, now time.Time) (graft.ServiceStatus, time.Time) {
+	status := graft.ServiceStatus{Name: service.Name}
+	if c == nil {
+		status.State, status.Reason = graft.ServiceMissing, "has no container"
+		return status, time.Time{}
+	}
+	status.Container, status.ContainerID, status.Image, status.Restarts = c.Name, c.ID, c.Image, c.Restarts
+	switch c.State {
+	case driver.StateCreated:
+		status.State, status.Reason = graft.ServiceCreated, "did not start"
+		if c.Error != "" {
+			status.Reason += ": " + c.Error
+		}
+	case driver.StateRunning:
+		return assessRunning(status, c, before, now)
+	case driver.StatePaused:
+		status.State, status.Reason = graft.ServicePaused, "is paused"
+	case driver.StateRestarting:
+		exitCode := c.ExitCode
+		status.State, status.ExitCode, status.Reason = graft.ServiceRestarting, &exitCode, endReason(c)
+	default:
+		assessEnded(&status, c)
+	}
+	return status, time.Time{}
+}
+
+// assessEnded is for a container whose process is gone for good, unless
+// somebody starts it again.
+func assessEnded(status *graft.ServiceStatus, c *driver.Container) {
+	exitCode := c.ExitCode
+	status.ExitCode = &exitCode
+	if c.ExitCode == 0 && (c.RestartPolicy == "no" || strings.HasPrefix(c.RestartPolicy, "on-failure")) {
+		status.State = graft.ServiceCompletedState
+		return
+	}
+	status.State, status.Reason = graft.ServiceExited, endReason(c)
+}
+
+func endReason(c *driver.Container) string {
+	reason := fmt.Sprintf("exited with code %d", c.ExitCode)
+	if c.OOMKilled {
+		reason += " (out of memory)"
+	}
+	if c.Error != "" {
+		reason += ": " + c.Error
+	}
+	return reason
+}
+
+// assessRunning tells a container that runs well from one that the runtime has
+// just started again: it counts as failing until it has run for a while or its
+// health check has passed.
+func assessRunning(status graft.ServiceStatus, c *driver.Container, before *graft.ServiceStatus, now time.Time) (graft.ServiceStatus, time.Time) {
+	stableAt := c.StartedAt.Add(stableAfter)
+	switch {
+	case c.Health == "unhealthy":
+		status.State, status.Reason = graft.ServiceUnhealthy, "is unhealthy: its health check fails"
+	case c.Restarts > 0 && c.Health != "healthy" && now.Before(stableAt):
+		status.State, status.Reason = graft.ServiceRestarting, fmt.Sprintf("ended and was restarted (%d times)", c.Restarts)
+		if before != nil && before.ContainerID == c.ID && before.ExitCode != nil {
+			status.ExitCode = before.ExitCode
+			status.Reason = fmt.Sprintf("exited with code %d and was restarted (%d times)", *before.ExitCode, c.Restarts)
+		}
+		return status, stableAt
+	case c.Health == "starting":
+		status.State = graft.ServiceStarting
+	default:
+		status.State = graft.ServiceRunning
+	}
+	return status, time.Time{}
+}

@@ -1,0 +1,81 @@
+package engine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/driver"
+)
+
+func TestAssess(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	const two = `{"name":"two","services":[{"service_name":"a","image":"x"},{"service_name":"b","image":"x"}]}`
+	ok := func(*driver.Container) {}
+	died := func(c *driver.Container) { c.State, c.ExitCode = driver.StateExited, 3 }
+	restarted := func(c *driver.Container) { c.Restarts, c.StartedAt = 2, now.Add(-time.Second) }
+	recovered := func(c *driver.Container) { c.Restarts, c.StartedAt = 2, now.Add(-time.Minute) }
+	health := func(h string) func(*driver.Container) { return func(c *driver.Container) { c.Health = h } }
+	completed := func(c *driver.Container) { c.State, c.RestartPolicy = driver.StateExited, "no" }
+	tests := []struct {
+		name       string
+		a, b       func(*driver.Container) // nil: no container
+		settled    bool
+		wantStatus graft.InstallationStatus
+		wantReason string
+		wantWake   time.Duration
+	}{
+		{"both run", ok, ok, false, graft.StatusActive, "", 0},
+		{"one ended", ok, died, false, graft.StatusPartiallyActive, `service "b" exited with code 3`, 0},
+		{"both ended", died, died, false, graft.StatusFailed, `service "a" exited with code 3`, 0},
+		{"one is gone", ok, nil, true, graft.StatusPartiallyActive, `service "b" has no container`, 0},
+		{"restarted a moment ago", ok, restarted, true, graft.StatusPartiallyActive, `service "b" ended and was restarted (2 times)`, 9 * time.Second},
+		{"restarted, and ran since", ok, recovered, true, graft.StatusActive, "", 0},
+		{"first health check pending", ok, health("starting"), false, graft.StatusInstalling, "", 0},
+		{"health check pending again", ok, health("starting"), true, graft.StatusActive, "", 0},
+		{"unhealthy", ok, health("unhealthy"), true, graft.StatusPartiallyActive, `service "b" is unhealthy: its health check fails`, 0},
+		{"ended as it should", ok, completed, false, graft.StatusActive, "", 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			inst := installation(t, two)
+			if tt.settled {
+				inst.Details = &graft.StatusDetails{Generation: 1, Outcome: graft.OutcomeDone}
+			}
+			var snapshot driver.Snapshot
+			for name, f := range map[string]func(*driver.Container){"a": tt.a, "b": tt.b} {
+				if f != nil {
+					snapshot.Containers = append(snapshot.Containers, change(running(inst, name, "root_"+name), f))
+				}
+			}
+			got := assess(worldOf(inst, snapshot), inst, now)
+			if got.status != tt.wantStatus || got.details.Reason != tt.wantReason {
+				t.Errorf("got %s, %q; want %s, %q", got.status, got.details.Reason, tt.wantStatus, tt.wantReason)
+			}
+			if wake := got.wake.Sub(now); (tt.wantWake == 0) != got.wake.IsZero() || (tt.wantWake != 0 && wake != tt.wantWake) {
+				t.Errorf("looks again in %v, want %v", wake, tt.wantWake)
+			}
+		})
+	}
+}
+
+// The exit code of a container that the runtime has started again is not to be
+// had from it any more.
+func TestAssessRemembersTheExitCode(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	inst := installation(t, scheduler)
+	c := change(running(inst, "root_scheduler", "root_scheduler"), func(c *driver.Container) {
+		c.State, c.ExitCode, c.Restarts = driver.StateRestarting, 7, 1
+	})
+	a := assess(worldOf(inst, driver.Snapshot{Containers: []driver.Container{c}}), inst, now)
+	inst.Details = &a.details
+	c.State, c.ExitCode, c.StartedAt = driver.StateRunning, 0, now
+	a = assess(worldOf(inst, driver.Snapshot{Containers: []driver.Container{c}}), inst, now)
+	want := "exited with code 7 and was restarted (1 times)"
+	if got := a.details.Services[0]; got.Reason != want || got.ExitCode == nil || *got.ExitCode != 7 {
+		t.Errorf("got %+v, want reason %q", got, want)
+	}
+}

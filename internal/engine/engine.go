@@ -1,0 +1,340 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/distribution/reference"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/driver"
+	"github.com/graftplatform/graft/internal/store"
+)
+
+// Options are what an engine is made of. All but Resync and Log are required.
+type Options struct {
+	Store   *store.Store
+	Driver  driver.Driver
+	Catalog graft.Catalog
+
+	Plane        graft.Plane
+	Project      string
+	Network      string
+	IDLabel      string
+	ServiceLabel string
+
+	// Resync is how often everything is compared even if no event says so;
+	// default 30 s.
+	Resync time.Duration
+	Log    *slog.Logger
+}
+
+// Engine keeps the addons of one plane of one orchestrator.
+type Engine struct {
+	settings Settings
+	store    *store.Store
+	driver   driver.Driver
+	catalog  graft.Catalog
+	resync   time.Duration
+	log      *slog.Logger
+
+	wake    chan struct{} // the loop is to look again
+	changed *pulse        // the runtime reported something
+	updated *pulse        // an installation's document changed
+
+	operations sync.WaitGroup
+	mu         sync.Mutex
+	running    map[string]context.CancelCauseFunc // by installation id
+	failures   map[string]attempts
+}
+
+// New makes an engine; Run makes it work.
+func New(options Options) (*Engine, error) {
+	id, err := options.Store.EngineID(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	if options.Resync <= 0 {
+		options.Resync = 30 * time.Second
+	}
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Engine{
+		settings: Settings{
+			EngineID: id, Plane: options.Plane, Project: options.Project, Network: options.Network,
+			IDLabel: options.IDLabel, ServiceLabel: options.ServiceLabel,
+		},
+		store: options.Store, driver: options.Driver, catalog: options.Catalog,
+		resync: options.Resync, log: options.Log.With("plane", options.Plane),
+		wake: make(chan struct{}, 1), changed: newPulse(), updated: newPulse(),
+		running: map[string]context.CancelCauseFunc{}, failures: map[string]attempts{},
+	}, nil
+}
+
+// Ready returns nil when the runtime answers, else why not.
+func (e *Engine) Ready(ctx context.Context) error {
+	_, err := e.info(ctx)
+	return err
+}
+
+// infoTimeout bounds how long a runtime may take to say who it is.
+const infoTimeout = 5 * time.Second
+
+func (e *Engine) info(ctx context.Context) (driver.Info, error) {
+	ctx, cancel := context.WithTimeout(ctx, infoTimeout)
+	defer cancel()
+	return e.driver.Info(ctx)
+}
+
+// Install makes an approved addon an installation of this orchestrator and
+// returns it at once; the engine does the rest. Errors: CodeExists when it is
+// installed, CodeNotFound, CodeConflict when it can't be installed here, and
+// those of the catalogue.
+func (e *Engine) Install(ctx context.Context, marketplaceID string) (*graft.Installation, error) {
+	if err := e.notInstalled(ctx, marketplaceID); err != nil {
+		return nil, err
+	}
+	inst, err := e.prepare(ctx, marketplaceID)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.store.CreateInstallation(ctx, inst); err != nil {
+		return nil, err
+	}
+	e.log.Info("installation created", "addon", inst.Name, "installation", inst.ID)
+	e.poke()
+	return inst, nil
+}
+
+// PlanInstall returns what Install would lead to, and changes nothing.
+func (e *Engine) PlanInstall(ctx context.Context, marketplaceID string) (*graft.Plan, error) {
+	if err := e.notInstalled(ctx, marketplaceID); err != nil {
+		return nil, err
+	}
+	inst, err := e.prepare(ctx, marketplaceID)
+	if err != nil {
+		return nil, err
+	}
+	w, err := e.world(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w.installs = append(w.installs, *inst)
+	answer := planFor(w, inst).public()
+	answer.InstallationID = ""
+	return answer, nil
+}
+
+func (e *Engine) notInstalled(ctx context.Context, marketplaceID string) error {
+	installs, err := e.store.Installations(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range installs {
+		if installs[i].MarketplaceID == marketplaceID && installs[i].Desired != graft.DesiredRemoved {
+			return graft.Errorf(graft.CodeExists, "Addon with marketplace-id - %s already exists.", marketplaceID)
+		}
+	}
+	return nil
+}
+
+// prepare turns an addon of the catalogue into an installation that is not
+// stored yet.
+func (e *Engine) prepare(ctx context.Context, marketplaceID string) (*graft.Installation, error) {
+	addon, err := e.catalog.Addon(ctx, marketplaceID)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.installable(ctx, addon); err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	inst := &graft.Installation{
+		ID: graft.NewID(now), MarketplaceID: marketplaceID, Descriptor: addon.Descriptor,
+		Images: map[string]string{}, Desired: graft.DesiredEnabled, Generation: 1,
+		Status: graft.StatusInstalling, CreatedAt: now, UpdatedAt: now, Revision: 1,
+	}
+	inst.SetDefaults()
+	for _, service := range addon.Services {
+		pinned, err := pin(service.Image, addon.Verification.Image(service.Name).Digest)
+		if err != nil {
+			return nil, err
+		}
+		inst.Images[service.Name] = pinned
+	}
+	return inst, nil
+}
+
+// installable returns why an addon can't be installed here, if so.
+func (e *Engine) installable(ctx context.Context, addon *graft.Addon) error {
+	if addon.Status != graft.AddonApproved {
+		reason := ""
+		if addon.Verification != nil {
+			for _, image := range addon.Verification.Images {
+				if image.Reason != "" {
+					reason += fmt.Sprintf("; service %q: %s", image.Service, image.Reason)
+				}
+			}
+		}
+		return graft.Errorf(graft.CodeConflict, "Addon %q is not approved but %s%s", addon.Name, addon.Status, reason)
+	}
+	if len(addon.Planes) > 0 && !slices.Contains(addon.Planes, e.settings.Plane) {
+		return graft.Errorf(graft.CodeConflict, "Addon %q is not made for the %s plane", addon.Name, e.settings.Plane)
+	}
+	info, err := e.info(ctx)
+	for _, service := range addon.Services {
+		image := addon.Verification.Image(service.Name)
+		if image == nil || image.Digest == "" {
+			return graft.Errorf(graft.CodeConflict, "Addon %q: the marketplace names no digest for the image of service %q; publish it again", addon.Name, service.Name)
+		}
+		if err == nil && !runsOn(image.Platforms, info.Platform) {
+			return graft.Errorf(graft.CodeConflict, "Addon %q: the image of service %q is made for %s, and this host is %s",
+				addon.Name, service.Name, strings.Join(image.Platforms, ", "), info.Platform)
+		}
+	}
+	return nil
+}
+
+// runsOn is whether a host can run an image for those platforms. A host that
+// names no variant runs any; so does an image that names none.
+func runsOn(platforms []string, host string) bool {
+	return len(platforms) == 0 || host == "" || slices.ContainsFunc(platforms, func(p string) bool {
+		return p == host || strings.HasPrefix(p, host+"/") || strings.HasPrefix(host, p+"/")
+	})
+}
+
+// pin returns an image as repository@digest.
+func pin(image, digest string) (string, error) {
+	named, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		return "", graft.WrapError(graft.CodeConflict, err, "image %q is no valid reference", image)
+	}
+	return reference.TrimNamed(named).Name() + "@" + digest, nil
+}
+
+// Installation returns one. Errors: CodeNotFound.
+func (e *Engine) Installation(ctx context.Context, id string) (*graft.Installation, error) {
+	inst, err := e.store.Installation(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if inst.Desired == graft.DesiredRemoved {
+		return nil, graft.Errorf(graft.CodeNotFound, "Addon not found")
+	}
+	return inst, nil
+}
+
+// WaitInstallation returns an installation as soon as its revision is beyond
+// since, or as it is when ctx ends.
+func (e *Engine) WaitInstallation(ctx context.Context, id string, since int64) (*graft.Installation, error) {
+	for {
+		updated := e.updated.C()
+		inst, err := e.Installation(context.WithoutCancel(ctx), id)
+		if err != nil || inst.Revision > since {
+			return inst, err
+		}
+		select {
+		case <-updated:
+		case <-ctx.Done():
+			return inst, nil
+		}
+	}
+}
+
+// Installations returns those with that status, all with an empty one.
+func (e *Engine) Installations(ctx context.Context, status string) ([]graft.Installation, error) {
+	installs, err := e.store.Installations(ctx)
+	return slices.DeleteFunc(installs, func(inst graft.Installation) bool {
+		return inst.Desired == graft.DesiredRemoved || (status != "" && string(inst.Status) != status)
+	}), err
+}
+
+// SetDesired enables or disables an installation. Enabling one that failed
+// tries again; wanting what is wanted already changes nothing.
+func (e *Engine) SetDesired(ctx context.Context, id string, desired graft.DesiredState) (*graft.Installation, error) {
+	inst, err := e.Installation(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	retry := desired == graft.DesiredEnabled && inst.Status == graft.StatusFailed
+	if inst.Desired == desired && !retry {
+		return inst, nil
+	}
+	status := graft.StatusInstalling
+	if desired == graft.DesiredDisabled {
+		status = graft.StatusDisabling
+	}
+	return e.setDesired(ctx, id, desired, status)
+}
+
+func (e *Engine) setDesired(ctx context.Context, id string, desired graft.DesiredState, status graft.InstallationStatus) (*graft.Installation, error) {
+	inst, err := e.store.SetDesired(ctx, id, desired, status)
+	if err != nil {
+		return nil, err
+	}
+	e.log.Info("spec changed", "addon", inst.Name, "installation", id, "desired", desired)
+	e.interrupt(id)
+	e.updated.beat()
+	e.poke()
+	return inst, nil
+}
+
+// removalTimeout bounds how long Delete waits for what it removes; the removal
+// goes on after that.
+const removalTimeout = 10 * time.Second
+
+// Delete disables an installation, or removes a disabled one: then it returns
+// nil once everything of it is gone.
+func (e *Engine) Delete(ctx context.Context, id string) (*graft.Installation, error) {
+	inst, err := e.Installation(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if inst.Status != graft.StatusDisabled {
+		return e.SetDesired(ctx, id, graft.DesiredDisabled)
+	}
+	if _, err := e.setDesired(ctx, id, graft.DesiredRemoved, graft.StatusDisabled); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, removalTimeout)
+	defer cancel()
+	for {
+		updated := e.updated.C()
+		if _, err := e.store.Installation(ctx, id); err != nil {
+			return nil, nil //nolint:nilnil // gone, or out of time: the removal is on record
+		}
+		select {
+		case <-updated:
+		case <-ctx.Done():
+			return nil, nil //nolint:nilnil // the removal is on record and goes on
+		}
+	}
+}
+
+// Plan returns what the engine would do for an installation just now.
+func (e *Engine) Plan(ctx context.Context, id string) (*graft.Plan, error) {
+	if _, err := e.Installation(ctx, id); err != nil {
+		return nil, err
+	}
+	w, err := e.world(ctx)
+	if err != nil {
+		return nil, err
+	}
+	inst := w.installation(id)
+	if inst == nil {
+		return nil, graft.Errorf(graft.CodeNotFound, "Addon not found")
+	}
+	return planFor(w, inst).public(), nil
+}
+
+// sortedKeys returns the keys of a map in order.
+func sortedKeys[V any](m map[string]V) []string {
+	return slices.Sorted(maps.Keys(m))
+}

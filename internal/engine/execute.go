@@ -1,0 +1,163 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/driver"
+	"github.com/graftplatform/graft/internal/store"
+)
+
+// Limits of the executor.
+const (
+	parallelOperations = 4                // of one plan
+	stableFor          = 3 * time.Second  // a plugin without a health check must run that long
+	callTimeout        = 2 * time.Minute  // one call to the runtime, a pull apart
+	pullTimeout        = 30 * time.Minute // one image
+	waitTimeout        = 10 * time.Minute // for a health check or an end
+)
+
+// executor carries out plans and decides nothing.
+type executor struct {
+	driver  driver.Driver
+	store   *store.Store
+	changed *pulse // beats when the runtime reported something
+	log     *slog.Logger
+	// step is told what is being done.
+	step func(text string)
+}
+
+// run carries out a plan: each operation once all that it comes after have
+// succeeded. After the first failure no further operation is started; the error
+// is that failure's.
+func (x *executor) run(ctx context.Context, p *plan) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	slots := semaphore.NewWeighted(parallelOperations)
+	done := make([]chan struct{}, len(p.operations))
+	for i := range done {
+		done[i] = make(chan struct{})
+	}
+	ended := make(chan struct{}, len(p.operations))
+	for i := range p.operations {
+		go func() {
+			defer func() { ended <- struct{}{} }()
+			for _, before := range p.operations[i].after {
+				select {
+				case <-done[before]:
+				case <-ctx.Done():
+					return
+				}
+			}
+			if slots.Acquire(ctx, 1) != nil {
+				return
+			}
+			defer slots.Release(1)
+			if ctx.Err() != nil {
+				return
+			}
+			if err := x.execute(ctx, p, &p.operations[i]); err != nil {
+				cancel(err)
+				return
+			}
+			close(done[i])
+		}()
+	}
+	for range p.operations {
+		<-ended
+	}
+	return context.Cause(ctx)
+}
+
+// execute carries out one operation.
+func (x *executor) execute(ctx context.Context, p *plan, o *operation) error {
+	text := string(o.kind) + " " + o.target
+	x.step(text)
+	start := time.Now()
+	err := x.call(ctx, p, o)
+	log := x.log.With("operation", text, "cause", o.cause, "took", time.Since(start).Round(time.Millisecond))
+	if err != nil {
+		log.Warn("operation failed", "error", err)
+		return &operationError{text: text, err: err}
+	}
+	log.Debug("operation done")
+	return nil
+}
+
+// operationError says which operation failed.
+type operationError struct {
+	text string
+	err  error
+}
+
+func (e *operationError) Error() string { return e.text + ": " + e.err.Error() }
+func (e *operationError) Unwrap() error { return e.err }
+
+// reason is the failure for people: what was done, and what was wrong.
+func (e *operationError) reason() string {
+	if message := graft.ErrorMessage(e.err); message != "" {
+		return e.text + ": " + message
+	}
+	if errors.Is(e.err, context.DeadlineExceeded) {
+		return e.text + ": it took too long"
+	}
+	return e.text + ": an internal error; the log has it"
+}
+
+func (x *executor) call(ctx context.Context, p *plan, o *operation) error {
+	limit := callTimeout
+	switch o.kind {
+	case opPull:
+		limit = pullTimeout
+	case opWait:
+		limit = waitTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	switch o.kind {
+	case opPull:
+		return x.driver.Pull(ctx, o.target, func(progress driver.PullProgress) {
+			x.step(fmt.Sprintf("pull %s: %d of %d layers, %d of %d bytes", o.target,
+				progress.LayersDone, progress.Layers, progress.BytesDone, progress.Bytes))
+		})
+	case opCreateNetwork:
+		return x.driver.CreateNetwork(ctx, *o.network)
+	case opCreateVolume:
+		return x.driver.CreateVolume(ctx, *o.volume)
+	case opRecord:
+		return x.store.SaveSwap(ctx, *o.swap)
+	case opCreate:
+		_, err := x.driver.Create(ctx, *o.container)
+		return err
+	case opRename:
+		return x.driver.Rename(ctx, o.id, o.name)
+	case opStepAside, opComeBack:
+		if err := x.driver.SetRestartPolicy(ctx, o.id, o.policy); err != nil {
+			return err
+		}
+		return x.driver.Rename(ctx, o.id, o.name)
+	case opStop:
+		return x.driver.Stop(ctx, o.id)
+	case opStart:
+		return x.driver.Start(ctx, o.id)
+	case opWait:
+		return x.wait(ctx, o.id, o.until)
+	case opRemove:
+		return x.driver.Remove(ctx, o.id)
+	case opForgetComponent:
+		return x.store.DeleteSwap(ctx, o.swap.Component)
+	case opRemoveNetwork:
+		return x.driver.RemoveNetwork(ctx, o.target)
+	case opRemoveVolume:
+		return x.driver.RemoveVolume(ctx, o.target)
+	case opForget:
+		return x.store.DeleteInstallation(ctx, p.installation.ID)
+	}
+	return graft.Errorf(graft.CodeInternal, "no such operation: %s", o.kind)
+}

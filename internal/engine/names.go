@@ -1,0 +1,93 @@
+package engine
+
+import (
+	"strings"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/driver"
+)
+
+// Settings are what makes one engine differ from another on the same host.
+type Settings struct {
+	EngineID     string
+	Plane        graft.Plane
+	Project      string // compose project of this plane's components
+	Network      string // the orchestrator's network
+	IDLabel      string // label key for the installation id
+	ServiceLabel string // label key for the service name
+}
+
+// planePrefix is what names of a plane's containers start with.
+func (s Settings) planePrefix() string { return string(s.Plane) + "_" }
+
+// prefixed returns name with the plane's prefix, once.
+func (s Settings) prefixed(name string) string {
+	if strings.HasPrefix(name, s.planePrefix()) {
+		return name
+	}
+	return s.planePrefix() + name
+}
+
+// scoped names a network or a volume of an addon. Like a Compose project, an
+// addon has its own: two addons with a volume "data" do not share it unnoticed.
+func (s Settings) scoped(addon, name string) string {
+	var b strings.Builder
+	b.WriteString(s.planePrefix())
+	for _, r := range addon {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '-', r == '_':
+			b.WriteRune(r)
+		default:
+			b.WriteByte('-')
+		}
+	}
+	return b.String() + "_" + name
+}
+
+// Names of containers on their way in or out of a component's place. They carry
+// a dot so that no service can be called that.
+const (
+	incomingSuffix = ".graft-new"
+	asideInfix     = ".graft-aside-"
+)
+
+func incomingName(name string) string { return name + incomingSuffix }
+
+func asideName(name, id string) string {
+	if len(id) > 12 {
+		id = id[:12]
+	}
+	return name + asideInfix + id
+}
+
+// ownerLabels mark what belongs to an installation.
+func (s Settings) ownerLabels(installationID string) map[string]string {
+	return map[string]string{
+		driver.EngineLabel:       s.EngineID,
+		driver.InstallationLabel: installationID,
+	}
+}
+
+// knownComponents are the container names that an Oakestra installation gives
+// to its components, by plane.
+func knownComponents(plane graft.Plane) []string {
+	if plane == graft.PlaneCluster {
+		return []string{
+			"mqtt", "cluster_mongo", "cluster_mongo_net", "cluster_service_manager", "cluster_manager",
+			"cluster_scheduler", "cluster_resource_abstractor", "cluster_redis", "prometheus",
+			"cluster_grafana", "cluster_loki", "cluster_promtail",
+		}
+	}
+	return []string{
+		"system_manager", "mongo", "mongo_net", "root_service_manager", "root_redis", "grafana", "loki",
+		"promtail", "root_scheduler", "root_resource_abstractor", "jwt_generator",
+	}
+}
+
+// otherPlane is the one that an engine leaves alone.
+func otherPlane(plane graft.Plane) graft.Plane {
+	if plane == graft.PlaneCluster {
+		return graft.PlaneRoot
+	}
+	return graft.PlaneCluster
+}

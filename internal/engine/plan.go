@@ -1,0 +1,392 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/driver"
+	"github.com/graftplatform/graft/internal/store"
+)
+
+// planFor says what to do for one installation. It is pure: the same world
+// gives the same plan.
+func planFor(w *world, inst *graft.Installation) *plan {
+	if wantsUp(inst) {
+		return planUp(w, inst)
+	}
+	return planDown(w, inst)
+}
+
+// wantsUp is whether an installation's containers are to be there. After a
+// failed attempt they are not, until somebody changes the spec.
+func wantsUp(inst *graft.Installation) bool {
+	return inst.Desired == graft.DesiredEnabled && !gaveUp(inst)
+}
+
+func gaveUp(inst *graft.Installation) bool {
+	return inst.Details != nil && inst.Details.GaveUp && inst.Details.Generation == inst.Generation
+}
+
+// settled is whether the spec as it is now has been reached once. From then on
+// a failed operation is a failed repair: it is tried again, and nothing is
+// taken back.
+func settled(inst *graft.Installation) bool {
+	return inst.Details != nil && inst.Details.Generation == inst.Generation &&
+		inst.Details.Outcome == graft.OutcomeDone
+}
+
+// want is what a service's container should be.
+type want struct {
+	service   *graft.Service
+	name      string // of its container
+	current   *driver.Container
+	component *driver.Container // what it replaces, as it was before; nil for an extension
+	swap      *store.Swap       // the component is written down already
+}
+
+// fresh is whether the container has yet to be created.
+func (v *want) fresh() bool { return v.current == nil }
+
+// planUp makes an installation's containers be there and run. What can fail is
+// done first, while whatever runs is still running.
+func planUp(w *world, inst *graft.Installation) *plan {
+	p := &plan{installation: inst}
+	wants, err := w.wants(inst)
+	if err == nil {
+		err = w.obstacles(inst, wants)
+	}
+	if err != nil {
+		p.refusal = graft.ErrorMessage(err)
+		return p
+	}
+	p.removeStrays(w, wants)
+	p.prepare(w, wants)
+	if err := p.create(w, wants); err != nil {
+		return &plan{installation: inst, refusal: graft.ErrorMessage(err)}
+	}
+	p.start(w, wants)
+	return p
+}
+
+// wants pairs the services of an installation with their containers and
+// components, dependencies before those who depend on them.
+func (w *world) wants(inst *graft.Installation) ([]*want, error) {
+	containers := w.containersOf(inst.ID)
+	var wants []*want
+	owner := map[string]string{} // container name → service
+	for _, service := range dependencyOrder(inst.Services) {
+		v := &want{service: service, name: w.settings.prefixed(service.Name), swap: w.swapOf(inst.ID, service.Name)}
+		v.current = currentOf(containers, service, inst.Images[service.Name])
+		switch {
+		case v.swap != nil:
+			component, err := recorded(v.swap)
+			if err != nil {
+				return nil, err
+			}
+			v.component, v.name = component, v.swap.Component
+		case v.fresh():
+			if swap := w.replacedBy(service.Name, inst.ID); swap != nil {
+				return nil, graft.Errorf(graft.CodeRefused, "component %q is replaced by service %q of addon %q already; uninstall that one first",
+					swap.Component, swap.Service, w.addonName(swap.InstallationID))
+			}
+			if v.component = w.component(service.Name); v.component != nil {
+				v.name = v.component.Name
+			}
+		default:
+			v.name = v.current.Name
+		}
+		if other, taken := owner[v.name]; taken {
+			return nil, graft.Errorf(graft.CodeRefused, "services %q and %q would both be container %q here; rename one of them",
+				other, service.Name, v.name)
+		}
+		owner[v.name] = service.Name
+		wants = append(wants, v)
+	}
+	return wants, nil
+}
+
+// currentOf picks a service's container: one made from the same descriptor and
+// image, that is not on its way out.
+func currentOf(containers []*driver.Container, service *graft.Service, image string) *driver.Container {
+	digest := specDigest(service, image)
+	for _, c := range containers {
+		if c.Labels[driver.ServiceLabel] == service.Name && c.Labels[driver.SpecLabel] == digest &&
+			c.State != driver.StateRemoving && c.State != driver.StateDead {
+			return c
+		}
+	}
+	return nil
+}
+
+func (w *world) addonName(installationID string) string {
+	if inst := w.installation(installationID); inst != nil {
+		return inst.Name
+	}
+	return installationID
+}
+
+// obstacles returns what stands in the way of containers that have yet to be
+// created: names and ports that others hold.
+func (w *world) obstacles(inst *graft.Installation, wants []*want) error {
+	for _, v := range wants {
+		if v.component != nil {
+			if err := w.nameFree(inst, v, v.name); err != nil {
+				return err
+			}
+		}
+		if !v.fresh() {
+			continue
+		}
+		if err := w.nameFree(inst, v, v.name); err != nil {
+			return err
+		}
+		published, err := ports(v.service, v.component)
+		if err != nil {
+			return err
+		}
+		for _, port := range published {
+			holder := w.portHolder(port, func(c *driver.Container) bool {
+				return w.owned(c.Labels, inst.ID) || (v.component != nil && c.ID == v.component.ID)
+			})
+			if holder != nil {
+				return graft.Errorf(graft.CodeConflict, "service %q: host port %d/%s is taken by container %q; free it or publish another port",
+					v.service.Name, port.HostPort, port.Protocol, holder.Name)
+			}
+		}
+	}
+	for _, volume := range inst.AllVolumes() {
+		name := w.volumeName(inst, volume.Name)
+		if found := w.volume(name); found != nil && !w.owned(found.Labels, inst.ID) {
+			return graft.Errorf(graft.CodeConflict, "volume %q exists and belongs to somebody else; remove or rename it", name)
+		}
+	}
+	return nil
+}
+
+// nameFree returns an error if somebody else's container has that name.
+func (w *world) nameFree(inst *graft.Installation, v *want, name string) error {
+	holder := w.container(name)
+	switch {
+	case holder == nil, w.owned(holder.Labels, inst.ID), v.component != nil && holder.ID == v.component.ID:
+		return nil
+	}
+	return graft.Errorf(graft.CodeConflict, "service %q: the name %q is taken by a container that does not belong to this addon; remove or rename it",
+		v.service.Name, name)
+}
+
+// removeStrays removes containers of the installation that no service wants any
+// more.
+func (p *plan) removeStrays(w *world, wants []*want) {
+	for _, c := range w.containersOf(p.installation.ID) {
+		if slices.ContainsFunc(wants, func(v *want) bool { return v.current != nil && v.current.ID == c.ID }) {
+			continue
+		}
+		p.add(operation{
+			kind: opRemove, target: c.Name, id: c.ID,
+			cause: "no service of the addon wants it as it is",
+		})
+	}
+}
+
+// prepare adds what must be there before containers can be created.
+func (p *plan) prepare(w *world, wants []*want) {
+	inst := p.installation
+	var needed []*want
+	for _, v := range wants {
+		if v.fresh() {
+			needed = append(needed, v)
+		}
+	}
+	if len(needed) == 0 {
+		return
+	}
+	pulled := map[string]bool{}
+	for _, v := range needed {
+		image := inst.Images[v.service.Name]
+		if !pulled[image] {
+			pulled[image] = true
+			p.add(operation{kind: opPull, target: image, cause: fmt.Sprintf("image of service %s", v.service.Name)})
+		}
+	}
+	p.createNetworks(w, needed)
+	for _, volume := range inst.AllVolumes() {
+		name := w.volumeName(inst, volume.Name)
+		if w.volume(name) != nil {
+			continue
+		}
+		labels := w.settings.ownerLabels(inst.ID)
+		for k, v := range volume.Labels {
+			labels[k] = v
+		}
+		p.add(operation{
+			kind: opCreateVolume, target: name, cause: fmt.Sprintf("volume %s of the addon", volume.Name),
+			volume: &driver.VolumeSpec{Name: name, Driver: volume.Driver, DriverOpts: volume.DriverOpts, Labels: labels},
+		})
+	}
+}
+
+// createNetworks adds the networks that services will join and that are not
+// there yet.
+func (p *plan) createNetworks(w *world, needed []*want) {
+	inst := p.installation
+	for _, network := range inst.AllNetworks() {
+		name := w.networkName(inst, network.Name)
+		if network.Name == graft.DefaultNetwork || w.network(name) != nil {
+			continue
+		}
+		p.add(operation{
+			kind: opCreateNetwork, target: name, cause: fmt.Sprintf("network %s of the addon", network.Name),
+			network: &driver.NetworkSpec{
+				Name: name, Driver: network.Driver, EnableIPv6: network.EnableIPv6,
+				Labels: w.settings.ownerLabels(inst.ID),
+			},
+		})
+	}
+	if w.network(w.settings.Network) != nil {
+		return
+	}
+	for _, v := range needed {
+		for _, e := range w.endpoints(inst, v.service, v.component) {
+			if e.Network == w.settings.Network {
+				p.add(operation{
+					kind: opCreateNetwork, target: e.Network, cause: "the orchestrator's network is not there",
+					network: &driver.NetworkSpec{
+						Name: e.Network, Driver: "bridge",
+						Labels: map[string]string{driver.EngineLabel: w.settings.EngineID},
+					},
+				})
+				return
+			}
+		}
+	}
+}
+
+// create adds the containers, all of them before any is started. A plugin is
+// created under another name, for the component still has its own.
+func (p *plan) create(w *world, wants []*want) error {
+	ready := p.all()
+	for _, v := range wants {
+		if !v.fresh() {
+			continue
+		}
+		after, name := ready, v.name
+		cause := fmt.Sprintf("service %s has none", v.service.Name)
+		if v.component != nil {
+			name = incomingName(v.name)
+			cause = fmt.Sprintf("service %s replaces component %s", v.service.Name, v.name)
+			if v.swap == nil {
+				after = append(slices.Clone(ready), p.record(v))
+			}
+		}
+		spec, err := w.containerSpec(p.installation, v.service, name, v.component)
+		if err != nil {
+			return err
+		}
+		p.add(operation{kind: opCreate, target: name, cause: cause, after: after, container: spec})
+	}
+	return nil
+}
+
+// start adds the starts, each after what its service depends on.
+func (p *plan) start(w *world, wants []*want) {
+	created := p.all()
+	last := map[string]int{}  // service → index of its last operation
+	waits := map[string]int{} // service and condition → index of the wait
+	for _, v := range wants {
+		after := slices.Clone(created)
+		for _, name := range sortedKeys(v.service.DependsOn) {
+			if i, ok := p.dependency(wants, name, v.service.DependsOn[name].Condition, last, waits); ok {
+				after = append(after, i)
+			}
+		}
+		if v.component != nil {
+			if i, ok := p.takeOver(w, v, after); ok {
+				last[v.service.Name] = i
+			}
+			continue
+		}
+		if cause := startCause(v); cause != "" {
+			last[v.service.Name] = p.add(operation{kind: opStart, target: v.name, id: v.name, cause: cause, after: after})
+		}
+	}
+}
+
+// dependency returns the operation that a dependant has to await, if any.
+func (p *plan) dependency(wants []*want, name, condition string, last, waits map[string]int) (int, bool) {
+	started, starting := last[name]
+	if condition != graft.ServiceHealthy && condition != graft.ServiceCompleted {
+		return started, starting
+	}
+	i := slices.IndexFunc(wants, func(v *want) bool { return v.service.Name == name })
+	if i < 0 {
+		return 0, false
+	}
+	if wait, ok := waits[name+" "+condition]; ok {
+		return wait, true
+	}
+	if !starting && reached(wants[i].current, condition) {
+		return 0, false
+	}
+	o := operation{
+		kind: opWait, target: wants[i].name, id: wants[i].name, until: condition,
+		cause: fmt.Sprintf("others depend on service %s: %s", name, condition),
+		after: p.all(),
+	}
+	if starting {
+		o.after = []int{started}
+	}
+	waits[name+" "+condition] = p.add(o)
+	return waits[name+" "+condition], true
+}
+
+// reached is whether a container meets the condition of a dependency by now.
+func reached(c *driver.Container, condition string) bool {
+	if c == nil {
+		return false
+	}
+	if condition == graft.ServiceCompleted {
+		return c.State == driver.StateExited && c.ExitCode == 0
+	}
+	return c.Running() && c.Health == "healthy"
+}
+
+// startCause says why a container is to be started, or "" if it is not. One
+// that ended by itself is left to its restart policy.
+func startCause(v *want) string {
+	c := v.current
+	switch {
+	case c == nil:
+		return fmt.Sprintf("service %s is enabled", v.service.Name)
+	case c.State == driver.StateCreated:
+		return "it was created and never started"
+	case c.State == driver.StateExited && (c.RestartPolicy == "always" || c.RestartPolicy == "unless-stopped"):
+		return fmt.Sprintf("somebody stopped it (exit code %d)", c.ExitCode)
+	}
+	return ""
+}
+
+// dependencyOrder sorts services so that dependencies come first, and leaves
+// the rest in the order of the descriptor. Descriptors have no cycles; a service
+// in one would simply come in descriptor order.
+func dependencyOrder(services []graft.Service) []*graft.Service {
+	var order []*graft.Service
+	visited := map[string]bool{}
+	var visit func(s *graft.Service)
+	visit = func(s *graft.Service) {
+		if visited[s.Name] {
+			return
+		}
+		visited[s.Name] = true
+		for i := range services {
+			if _, ok := s.DependsOn[services[i].Name]; ok {
+				visit(&services[i])
+			}
+		}
+		order = append(order, s)
+	}
+	for i := range services {
+		visit(&services[i])
+	}
+	return order
+}

@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/driver"
+)
+
+// pulse wakes everybody who waits for a change. It carries no data: whoever is
+// woken looks for himself.
+type pulse struct {
+	mu   sync.Mutex
+	next chan struct{}
+}
+
+func newPulse() *pulse { return &pulse{next: make(chan struct{})} }
+
+// C returns a channel that is closed at the next beat. Get it before looking,
+// so that no change is missed in between.
+func (p *pulse) C() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.next
+}
+
+func (p *pulse) beat() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.next)
+	p.next = make(chan struct{})
+}
+
+// lookAgain bounds how long a wait relies on events alone.
+const lookAgain = 5 * time.Second
+
+// wait returns nil once a container is as it should be, and an error once it
+// can't become so any more.
+func (x *executor) wait(ctx context.Context, name, until string) error {
+	for {
+		changed := x.changed.C()
+		snapshot, err := x.driver.Observe(ctx)
+		if err != nil {
+			return err
+		}
+		c := (&world{snapshot: snapshot}).container(name)
+		reached, again, err := progress(c, name, until, time.Now())
+		if reached || err != nil {
+			return err
+		}
+		timer := time.NewTimer(min(again, lookAgain))
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return graft.WrapError(graft.CodeUnavailable, context.Cause(ctx), "container %q did not become %s in time", name, until)
+		}
+		timer.Stop()
+	}
+}
+
+// progress says whether a container has reached what is waited for, else when
+// to look again at the latest, or why it never will. It is pure.
+func progress(c *driver.Container, name, until string, now time.Time) (bool, time.Duration, error) {
+	if c == nil {
+		return false, 0, graft.Errorf(graft.CodeConflict, "container %q is gone", name)
+	}
+	ended := !c.Running()
+	if until == untilCompleted {
+		switch {
+		case !ended:
+			return false, lookAgain, nil
+		case c.State == driver.StateExited && c.ExitCode == 0:
+			return true, 0, nil
+		}
+		return false, 0, graft.Errorf(graft.CodeConflict, "container %q %s", name, endReason(c))
+	}
+	switch {
+	case ended, c.Restarts > 0:
+		return false, 0, graft.Errorf(graft.CodeConflict, "container %q %s", name, endReason(c))
+	case c.Health == "unhealthy":
+		return false, 0, graft.Errorf(graft.CodeConflict, "container %q is unhealthy: its health check fails", name)
+	case c.Health == "healthy":
+		return true, 0, nil
+	case c.Health == "starting":
+		return false, lookAgain, nil
+	case until == untilHealthy:
+		return false, 0, graft.Errorf(graft.CodeConflict, "container %q has no health check, and another service waits for it to be healthy", name)
+	}
+	left := stableFor - now.Sub(c.StartedAt)
+	return left <= 0, left, nil
+}

@@ -1,0 +1,203 @@
+package engine
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/driver"
+	"github.com/graftplatform/graft/internal/store"
+)
+
+// world is everything that a plan looks at: what the runtime showed and what
+// the store remembers. It is read-only.
+type world struct {
+	settings Settings
+	snapshot *driver.Snapshot
+	swaps    []store.Swap
+	installs []graft.Installation
+}
+
+// owned is whether labels say that a thing belongs to that installation of
+// this engine.
+func (w *world) owned(labels map[string]string, installationID string) bool {
+	return labels[driver.EngineLabel] == w.settings.EngineID &&
+		labels[driver.InstallationLabel] == installationID
+}
+
+// containersOf returns the containers of an installation, by name.
+func (w *world) containersOf(installationID string) []*driver.Container {
+	var found []*driver.Container
+	for i := range w.snapshot.Containers {
+		if c := &w.snapshot.Containers[i]; w.owned(c.Labels, installationID) {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// container finds a container by its id or name; nil if there is none.
+func (w *world) container(idOrName string) *driver.Container {
+	for i := range w.snapshot.Containers {
+		if c := &w.snapshot.Containers[i]; c.ID == idOrName || c.Name == idOrName {
+			return c
+		}
+	}
+	return nil
+}
+
+func (w *world) network(name string) *driver.Network {
+	for i := range w.snapshot.Networks {
+		if w.snapshot.Networks[i].Name == name {
+			return &w.snapshot.Networks[i]
+		}
+	}
+	return nil
+}
+
+func (w *world) volume(name string) *driver.Volume {
+	for i := range w.snapshot.Volumes {
+		if w.snapshot.Volumes[i].Name == name {
+			return &w.snapshot.Volumes[i]
+		}
+	}
+	return nil
+}
+
+// installation returns the one with that id, nil if there is none.
+func (w *world) installation(id string) *graft.Installation {
+	for i := range w.installs {
+		if w.installs[i].ID == id {
+			return &w.installs[i]
+		}
+	}
+	return nil
+}
+
+// swapOf returns the swap that a service of an installation made, nil if none.
+func (w *world) swapOf(installationID, service string) *store.Swap {
+	for i := range w.swaps {
+		if s := &w.swaps[i]; s.InstallationID == installationID && s.Service == service {
+			return s
+		}
+	}
+	return nil
+}
+
+// swapsOf returns all swaps of an installation.
+func (w *world) swapsOf(installationID string) []*store.Swap {
+	var found []*store.Swap
+	for i := range w.swaps {
+		if w.swaps[i].InstallationID == installationID {
+			found = append(found, &w.swaps[i])
+		}
+	}
+	return found
+}
+
+// recorded returns the component as it was when it was written down.
+func recorded(swap *store.Swap) (*driver.Container, error) {
+	var c driver.Container
+	if err := json.Unmarshal(swap.Record, &c); err != nil {
+		return nil, graft.WrapError(graft.CodeInternal, err, "the record of component %q can't be read", swap.Component)
+	}
+	return &c, nil
+}
+
+// isComponent is whether a container is a component of this engine's plane: one
+// that no addon system created and that belongs to the orchestrator by its
+// Compose project, by its well-known name or by being on the orchestrator's
+// network.
+func (w *world) isComponent(c *driver.Container) bool {
+	s := w.settings
+	if c.Labels[driver.EngineLabel] != "" || c.Labels[s.IDLabel] != "" || strings.Contains(c.Name, asideInfix) {
+		return false
+	}
+	if slices.ContainsFunc(w.swaps, func(swap store.Swap) bool { return swap.ContainerID == c.ID }) {
+		return false
+	}
+	project := c.Labels[driver.ComposeProjectLabel]
+	switch {
+	case project == s.Project, slices.Contains(knownComponents(s.Plane), c.Name):
+		return true
+	case project != "", slices.Contains(knownComponents(otherPlane(s.Plane)), c.Name),
+		strings.HasPrefix(c.Name, string(otherPlane(s.Plane))+"_"):
+		return false
+	}
+	return slices.ContainsFunc(c.Endpoints, func(e driver.Endpoint) bool { return e.Network == s.Network })
+}
+
+// bears is whether a container has a service's name: as its own name or as its
+// Compose service, with or without the plane's prefix.
+func (s Settings) bears(c *driver.Container, service string) bool {
+	composeService := c.Labels[driver.ComposeServiceLabel]
+	for _, name := range []string{service, s.prefixed(service)} {
+		if c.Name == name || composeService == name {
+			return true
+		}
+	}
+	return false
+}
+
+// component returns the component that a service replaces, nil if none. A
+// container name counts for more than a Compose service.
+func (w *world) component(service string) *driver.Container {
+	var byService *driver.Container
+	for i := range w.snapshot.Containers {
+		c := &w.snapshot.Containers[i]
+		if !w.settings.bears(c, service) || !w.isComponent(c) {
+			continue
+		}
+		if c.Name == service || c.Name == w.settings.prefixed(service) {
+			return c
+		}
+		if byService == nil {
+			byService = c
+		}
+	}
+	return byService
+}
+
+// replacedBy returns the swap of another installation that has taken the
+// component of that name, nil if none.
+func (w *world) replacedBy(service, installationID string) *store.Swap {
+	for i := range w.swaps {
+		swap := &w.swaps[i]
+		if swap.InstallationID == installationID {
+			continue
+		}
+		c, err := recorded(swap)
+		if err == nil && w.settings.bears(c, service) {
+			return swap
+		}
+	}
+	return nil
+}
+
+// portHolder returns a running container that publishes a port which would
+// collide with p, apart from those that ignore names; nil if none.
+func (w *world) portHolder(p driver.Port, ignore func(*driver.Container) bool) *driver.Container {
+	for i := range w.snapshot.Containers {
+		c := &w.snapshot.Containers[i]
+		if (!c.Running() && c.State != driver.StateRestarting) || ignore(c) {
+			continue
+		}
+		if slices.ContainsFunc(c.Ports, func(q driver.Port) bool { return collide(p, q) }) {
+			return c
+		}
+	}
+	return nil
+}
+
+func collide(p, q driver.Port) bool {
+	anywhere := func(ip string) bool { return ip == "" || ip == "0.0.0.0" || ip == "::" }
+	return p.HostPort != 0 && p.HostPort == q.HostPort && p.Protocol == q.Protocol &&
+		(p.HostIP == q.HostIP || anywhere(p.HostIP) || anywhere(q.HostIP))
+}
+
+// stableAfter is how long a container must have run since it ended by itself
+// to count as running again. Docker's own restart back-off is reset after the
+// same time.
+const stableAfter = 10 * time.Second

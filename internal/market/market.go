@@ -1,0 +1,157 @@
+// Package market is the marketplace: it takes descriptors in, has their images
+// verified in the background, and tells which addons are approved.
+package market
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/store"
+	"github.com/graftplatform/graft/internal/verify"
+)
+
+// Resolver asks registries. Errors with CodeUnavailable are temporary, all others
+// are final.
+type Resolver interface {
+	Resolve(ctx context.Context, image string) (verify.Result, error)
+}
+
+// Options are the settings of a Market. Store and Resolver are needed; other zero
+// fields take the defaults that are named with them.
+type Options struct {
+	Store    *store.Store
+	Resolver Resolver
+	Log      *slog.Logger // default: none
+
+	// Owner names this process's claims on verifications; after a restart it
+	// goes on with them at once. Default "marketplace".
+	Owner string
+	// Workers is how many addons are verified at a time. Default 16.
+	Workers int
+	// Images is how many images of one addon are asked for at a time. Default 4.
+	Images int
+	// Lease is how long a claim lasts that its owner does not renew. Default 1m.
+	Lease time.Duration
+	// MinBackoff and MaxBackoff bound the pause before a failed verification is
+	// tried again. Defaults 1s and 5m.
+	MinBackoff, MaxBackoff time.Duration
+	// GiveUp is how long temporary failures are tried again. Default 24h.
+	GiveUp time.Duration
+	// Jitter returns a number in [0,1). Default math/rand/v2.
+	Jitter func() float64
+}
+
+// Market is the marketplace. It is safe for concurrent use.
+type Market struct {
+	Options
+	hub  *hub
+	wake chan struct{} // has one element when there may be new work
+}
+
+var _ graft.Catalog = (*Market)(nil)
+
+// New returns a Market. Nothing is verified before Run.
+func New(options Options) *Market {
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	if options.Jitter == nil {
+		options.Jitter = rand.Float64
+	}
+	setDefault(&options.Owner, "marketplace")
+	setDefault(&options.Workers, 16)
+	setDefault(&options.Images, 4)
+	setDefault(&options.Lease, time.Minute)
+	setDefault(&options.MinBackoff, time.Second)
+	setDefault(&options.MaxBackoff, 5*time.Minute)
+	setDefault(&options.GiveUp, 24*time.Hour)
+	return &Market{Options: options, hub: newHub(), wake: make(chan struct{}, 1)}
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Publish takes a valid descriptor in, with what is odd about it, and returns
+// the addon under review.
+func (m *Market) Publish(ctx context.Context, descriptor *graft.Descriptor, warnings graft.Problems) (*graft.Addon, error) {
+	if len(descriptor.Services) == 0 {
+		return nil, graft.Problems{{Path: []string{"services"}, Message: "An addon needs at least one service."}}.Err()
+	}
+	addon := &graft.Addon{Descriptor: *descriptor, Status: graft.AddonUnderReview, Warnings: warnings}
+	if err := m.Store.CreateAddon(ctx, addon); err != nil {
+		return nil, err
+	}
+	m.Log.Info("addon published", "id", addon.ID, "name", addon.Name)
+	m.poke()
+	return addon, nil
+}
+
+// poke wakes Run.
+func (m *Market) poke() {
+	select {
+	case m.wake <- struct{}{}:
+	default: // it is to wake already
+	}
+}
+
+// Addon returns an addon, whatever its status; CodeNotFound if there is none.
+func (m *Market) Addon(ctx context.Context, id string) (*graft.Addon, error) {
+	id, ok := graft.ParseID(id)
+	if !ok {
+		return nil, notFound()
+	}
+	return m.Store.Addon(ctx, id)
+}
+
+// WaitAddon returns the addon as soon as its revision is greater than since, or,
+// as it is, when ctx ends. CodeNotFound if there is none or it is deleted.
+func (m *Market) WaitAddon(ctx context.Context, id string, since int64) (*graft.Addon, error) {
+	id, ok := graft.ParseID(id)
+	if !ok {
+		return nil, notFound()
+	}
+	changed := m.hub.join(id)
+	defer func() { m.hub.leave(id, changed) }()
+	for {
+		addon, err := m.Store.Addon(context.WithoutCancel(ctx), id) // the answer is wanted when ctx has ended, too
+		if err != nil || addon.Revision > since {
+			return addon, err
+		}
+		select {
+		case <-ctx.Done():
+			return addon, nil
+		case <-changed:
+			changed = m.hub.join(id)
+		}
+	}
+}
+
+// EachApproved calls fn with the JSON document of each approved addon, of that
+// name or, if it is empty, of any, in the order of their ids until fn fails.
+func (m *Market) EachApproved(ctx context.Context, name string, fn func(document []byte) error) error {
+	return m.Store.EachAddon(ctx, store.AddonFilter{Status: graft.AddonApproved, Name: name}, fn)
+}
+
+// Delete removes an addon, also while it is verified; CodeNotFound if there is
+// none.
+func (m *Market) Delete(ctx context.Context, id string) error {
+	id, ok := graft.ParseID(id)
+	if !ok {
+		return notFound()
+	}
+	if err := m.Store.DeleteAddon(ctx, id); err != nil {
+		return err
+	}
+	m.Log.Info("addon deleted", "id", id)
+	m.hub.announce(id)
+	return nil
+}
+
+func notFound() error { return graft.Errorf(graft.CodeNotFound, "Addon not found") }

@@ -1,0 +1,80 @@
+package store
+
+import (
+	"database/sql"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/graftplatform/graft"
+)
+
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	// SQLite reports a file that may not grow as it does a full disk.
+	if _, err := s.write.ExecContext(t.Context(), `pragma max_page_count = 1`); err != nil {
+		t.Fatal(err)
+	}
+	addon := &graft.Addon{Descriptor: graft.Descriptor{Name: "a", Readme: strings.Repeat("x", 1<<20)}}
+	err = s.CreateAddon(t.Context(), addon)
+	if graft.ErrorCode(err) != graft.CodeUnavailable || !strings.Contains(graft.ErrorMessage(err), "full") {
+		t.Fatalf("error is %v", err)
+	}
+	if _, err := s.Addon(t.Context(), addon.ID); graft.ErrorCode(err) != graft.CodeNotFound {
+		t.Fatalf("a part was saved: %v", err)
+	}
+	if _, err := s.write.ExecContext(t.Context(), `pragma max_page_count = 1000000`); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CreateAddon(t.Context(), addon); err != nil {
+		t.Fatalf("with space again: %v", err)
+	}
+}
+
+func TestLockedByAnotherProgram(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if _, err := s.write.ExecContext(t.Context(), `pragma busy_timeout = 1`); err != nil {
+		t.Fatal(err)
+	}
+	other, err := sql.Open("sqlite", filepath.Join(dir, FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	other.SetMaxOpenConns(1)
+	for _, statement := range []string{`begin immediate`, `update meta set value = value`} {
+		if _, err := other.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = s.EngineID(t.Context())
+	if graft.ErrorCode(err) != graft.CodeUnavailable || !strings.Contains(graft.ErrorMessage(err), "locked") {
+		t.Fatalf("error is %v", err)
+	}
+	if _, err := other.ExecContext(t.Context(), `commit`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.EngineID(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDirErrors(t *testing.T) {
+	t.Parallel()
+	err := dirError(&fs.PathError{Op: "mkdir", Path: "/x", Err: fs.ErrPermission}, "/x")
+	if graft.ErrorCode(err) != graft.CodeForbidden || !strings.Contains(graft.ErrorMessage(err), "/x") {
+		t.Fatalf("error is %v", err)
+	}
+}

@@ -1,0 +1,215 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/graftplatform/graft"
+)
+
+// installationSpec is the part of an installation that never changes.
+type installationSpec struct {
+	graft.Descriptor
+	Images map[string]string `json:"images"`
+}
+
+const installationColumns = `id, marketplace_id, spec, desired, generation,
+	status, details, logs, activated, created_at, updated_at, revision`
+
+// CreateInstallation saves a new installation as generation and revision 1. An
+// empty id, desired state, status and time of creation are filled in.
+// CodeExists when the same addon is installed and nobody asked to remove it.
+func (s *Store) CreateInstallation(ctx context.Context, i *graft.Installation) error {
+	fillInstallation(i)
+	spec, err := json.Marshal(installationSpec{i.Descriptor, i.Images})
+	if err != nil {
+		return graft.WrapError(graft.CodeInternal, err, "The addon %s can't be written as JSON.", i.Name)
+	}
+	details, err := encodeDetails(i.Details)
+	if err != nil {
+		return err
+	}
+	return s.update(ctx, func(tx *sql.Tx) error {
+		created, err := changed(ctx, tx, `insert into installations (`+installationColumns+`)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing`,
+			i.ID, i.MarketplaceID, string(spec), string(i.Desired), i.Generation,
+			string(i.Status), details, i.Logs, i.Activated, micros(i.CreatedAt), micros(i.UpdatedAt), i.Revision)
+		if err == nil && !created {
+			return graft.Errorf(graft.CodeExists, "Addon with marketplace-id - %s already exists.", i.MarketplaceID)
+		}
+		return err
+	})
+}
+
+func fillInstallation(i *graft.Installation) {
+	if i.CreatedAt.IsZero() {
+		i.CreatedAt = time.Now()
+	}
+	i.CreatedAt = fromMicros(micros(i.CreatedAt))
+	i.UpdatedAt = i.CreatedAt
+	if i.ID == "" {
+		i.ID = graft.NewID(i.CreatedAt)
+	}
+	if i.Desired == "" {
+		i.Desired = graft.DesiredEnabled
+	}
+	if i.Status == "" {
+		i.Status = graft.StatusInstalling
+	}
+	i.Generation, i.Revision = 1, 1
+	i.Activated = i.Activated || activates(i.Status)
+}
+
+// Installation returns one installation; CodeNotFound if there is none.
+func (s *Store) Installation(ctx context.Context, id string) (*graft.Installation, error) {
+	i, err := scanInstallation(s.read.QueryRowContext(ctx,
+		`select `+installationColumns+` from installations where id = $1`, id))
+	return i, s.explain(err)
+}
+
+// Installations returns all installations in the order of their ids.
+func (s *Store) Installations(ctx context.Context) (all []graft.Installation, err error) {
+	rows, err := s.read.QueryContext(ctx, `select `+installationColumns+` from installations order by id`)
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	defer func() { err = s.explain(errors.Join(err, rows.Close())) }()
+	for rows.Next() {
+		i, err := scanInstallation(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, *i)
+	}
+	return all, rows.Err()
+}
+
+// SetDesired is how users change an installation: it writes the desired state
+// and the status that shows it at once, and forgets details and logs of the
+// past. CodeConflict for one that is being removed, as that can't be taken
+// back; asking again to remove it is fine.
+func (s *Store) SetDesired(ctx context.Context, id string, desired graft.DesiredState, status graft.InstallationStatus) (*graft.Installation, error) {
+	var i *graft.Installation
+	err := s.update(ctx, func(tx *sql.Tx) (err error) {
+		i, err = scanInstallation(tx.QueryRowContext(ctx,
+			`update installations set desired = $2, status = $3, details = '', logs = '',
+				generation = generation + 1, revision = revision + 1, updated_at = $4
+			where id = $1 and (desired <> 'removed' or $2 = 'removed') returning `+installationColumns,
+			id, string(desired), string(status), micros(now())))
+		if graft.ErrorCode(err) == graft.CodeNotFound {
+			return missing(ctx, tx, id)
+		}
+		return err
+	})
+	return i, err
+}
+
+// missing says why a statement found no installation of that id that it might
+// change: it does not exist, or it is being removed.
+func missing(ctx context.Context, tx *sql.Tx, id string) error {
+	i, err := scanInstallation(tx.QueryRowContext(ctx,
+		`select `+installationColumns+` from installations where id = $1`, id))
+	if err != nil {
+		return err
+	}
+	return graft.Errorf(graft.CodeConflict,
+		"Addon %s is being removed, which can't be taken back. Wait until it is gone, then install it again.", i.Name)
+}
+
+// SetStatus is how the engine says what it saw of a generation. Nothing is
+// written, and false returned, when a newer generation is there or when all is
+// as it was. CodeNotFound when the installation is gone.
+func (s *Store) SetStatus(ctx context.Context, id string, generation int64, status graft.InstallationStatus,
+	details *graft.StatusDetails, logs string,
+) (bool, error) {
+	encoded, err := encodeDetails(details)
+	if err != nil {
+		return false, err
+	}
+	var written bool
+	err = s.update(ctx, func(tx *sql.Tx) (err error) {
+		written, err = changed(ctx, tx,
+			`update installations set status = $3, details = $4, logs = $5, activated = (activated or $6),
+				revision = revision + 1, updated_at = $7
+			where id = $1 and generation = $2 and (status <> $3 or details <> $4 or logs <> $5)`,
+			id, generation, string(status), encoded, logs, activates(status), micros(now()))
+		return err
+	})
+	if err != nil || written {
+		return written, err
+	}
+	_, err = s.Activated(ctx, id)
+	return false, err
+}
+
+// Activated is whether the installation ever was active or partially active.
+func (s *Store) Activated(ctx context.Context, id string) (bool, error) {
+	var activated bool
+	err := s.read.QueryRowContext(ctx, `select activated from installations where id = $1`, id).Scan(&activated)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, addonNotFound()
+	}
+	return activated, s.explain(err)
+}
+
+// DeleteInstallation forgets an installation. CodeNotFound if there is none;
+// CodeConflict while a component that it swapped out is not back.
+func (s *Store) DeleteInstallation(ctx context.Context, id string) error {
+	return s.update(ctx, func(tx *sql.Tx) error {
+		deleted, err := changed(ctx, tx, `delete from installations where id = $1`, id)
+		switch {
+		case isForeignKey(err):
+			return graft.WrapError(graft.CodeConflict, err,
+				"Installation %s still stands in for a component of the orchestrator. Put that back first.", id)
+		case err == nil && !deleted:
+			return addonNotFound()
+		}
+		return err
+	})
+}
+
+func activates(status graft.InstallationStatus) bool {
+	return status == graft.StatusActive || status == graft.StatusPartiallyActive
+}
+
+// scanInstallation reads installationColumns; CodeNotFound when there is no row.
+func scanInstallation(row interface{ Scan(...any) error }) (*graft.Installation, error) {
+	var i graft.Installation
+	var spec, details []byte
+	var createdAt, updatedAt int64
+	err := row.Scan(&i.ID, &i.MarketplaceID, &spec, &i.Desired, &i.Generation,
+		&i.Status, &details, &i.Logs, &i.Activated, &createdAt, &updatedAt, &i.Revision)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, addonNotFound()
+	}
+	if err != nil {
+		return nil, err
+	}
+	var fixed installationSpec
+	if err := json.Unmarshal(spec, &fixed); err != nil {
+		return nil, decodeError(err, "installation", i.ID)
+	}
+	if len(details) > 0 {
+		if err := json.Unmarshal(details, &i.Details); err != nil {
+			return nil, decodeError(err, "installation", i.ID)
+		}
+	}
+	i.Descriptor, i.Images = fixed.Descriptor, fixed.Images
+	i.CreatedAt, i.UpdatedAt = fromMicros(createdAt), fromMicros(updatedAt)
+	return &i, nil
+}
+
+// encodeDetails writes details as JSON; none are the empty text.
+func encodeDetails(details *graft.StatusDetails) (string, error) {
+	if details == nil {
+		return "", nil
+	}
+	encoded, err := json.Marshal(details)
+	if err != nil {
+		return "", graft.WrapError(graft.CodeInternal, err, "The status details can't be written as JSON.")
+	}
+	return string(encoded), nil
+}

@@ -1,0 +1,67 @@
+-- +goose Up
+-- Times are microseconds since 1970 in UTC. JSON is text that the program
+-- writes and reads whole; what is asked for has a column of its own.
+
+create table meta (
+    key   text primary key,
+    value text not null
+);
+
+create table addons (
+    id         text primary key,
+    name       text not null,
+    status     text not null,
+    revision   bigint not null,
+    created_at bigint not null,
+    document   text not null
+);
+create index addons_by_status_and_name on addons (status, name, id);
+create index addons_by_status on addons (status, id);
+
+-- One row for each addon whose verification has no final answer. ready_at is
+-- when it may be claimed: the next attempt, or the end of the present lease.
+create table verifications (
+    addon_id   text primary key references addons (id) on delete cascade,
+    ready_at   bigint not null,
+    owner      text not null,
+    token      bigint not null,
+    attempts   bigint not null,
+    created_at bigint not null
+);
+create index verifications_by_ready_at on verifications (ready_at);
+
+create table installations (
+    id             text primary key,
+    marketplace_id text not null,
+    spec           text not null,
+    desired        text not null,
+    generation     bigint not null,
+    status         text not null,
+    details        text not null,
+    logs           text not null,
+    activated      boolean not null,
+    created_at     bigint not null,
+    updated_at     bigint not null,
+    revision       bigint not null
+);
+create unique index installations_by_marketplace_id on installations (marketplace_id)
+    where desired <> 'removed';
+
+-- A component that stepped aside must come back before its installation goes.
+create table swaps (
+    component       text primary key,
+    container_id    text not null,
+    aside_name      text not null,
+    installation_id text not null references installations (id) on delete restrict,
+    service         text not null,
+    record          text not null,
+    created_at      bigint not null
+);
+create index swaps_by_installation on swaps (installation_id);
+
+-- +goose Down
+drop table swaps;
+drop table installations;
+drop table verifications;
+drop table addons;
+drop table meta;

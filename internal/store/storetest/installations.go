@@ -1,0 +1,238 @@
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/store"
+)
+
+func createInstallation(t *testing.T, s *store.Store, name string) *graft.Installation {
+	t.Helper()
+	i := &graft.Installation{
+		MarketplaceID: graft.NewID(time.Now()),
+		Descriptor:    newAddon(name).Descriptor,
+		Images:        map[string]string{"web": "registry.example/web@sha256:0"},
+	}
+	noError(t, s.CreateInstallation(t.Context(), i))
+	return i
+}
+
+func installationRoundTrip(t *testing.T, s *store.Store) {
+	first, second := createInstallation(t, s, "a"), createInstallation(t, s, "b")
+	if first.Generation != 1 || first.Revision != 1 || first.Desired != graft.DesiredEnabled ||
+		first.Status != graft.StatusInstalling || first.CreatedAt.IsZero() || !first.UpdatedAt.Equal(first.CreatedAt) {
+		t.Fatalf("not filled in: %+v", first)
+	}
+	equal(t, must(s.Installation(t.Context(), first.ID))(t), first)
+	all := must(s.Installations(t.Context()))(t)
+	want := []graft.Installation{*first, *second}
+	if second.ID < first.ID {
+		want[0], want[1] = want[1], want[0]
+	}
+	equal(t, all, want)
+
+	noError(t, s.DeleteInstallation(t.Context(), first.ID))
+	equal(t, must(s.Installations(t.Context()))(t), []graft.Installation{*second})
+}
+
+func installationExists(t *testing.T, s *store.Store) {
+	first := createInstallation(t, s, "a")
+	again := &graft.Installation{MarketplaceID: first.MarketplaceID, Descriptor: first.Descriptor}
+	err := s.CreateInstallation(t.Context(), again)
+	wantCode(t, err, graft.CodeExists)
+	equal(t, graft.ErrorMessage(err), fmt.Sprintf("Addon with marketplace-id - %s already exists.", first.MarketplaceID))
+
+	_, err = s.SetDesired(t.Context(), first.ID, graft.DesiredRemoved, graft.StatusDisabled)
+	noError(t, err)
+	again.ID = ""
+	noError(t, s.CreateInstallation(t.Context(), again)) // while the first is on its way out
+}
+
+func installationNotFound(t *testing.T, s *store.Store) {
+	id := graft.NewID(time.Now())
+	_, err := s.Installation(t.Context(), id)
+	wantCode(t, err, graft.CodeNotFound)
+	equal(t, graft.ErrorMessage(err), "Addon not found")
+	_, err = s.SetDesired(t.Context(), id, graft.DesiredDisabled, graft.StatusDisabling)
+	wantCode(t, err, graft.CodeNotFound)
+	_, err = s.SetStatus(t.Context(), id, 1, graft.StatusActive, nil, "")
+	wantCode(t, err, graft.CodeNotFound)
+	_, err = s.Activated(t.Context(), id)
+	wantCode(t, err, graft.CodeNotFound)
+	wantCode(t, s.DeleteInstallation(t.Context(), id), graft.CodeNotFound)
+}
+
+func setDesiredWritesTheSpec(t *testing.T, s *store.Store) {
+	i := createInstallation(t, s, "a")
+	details := &graft.StatusDetails{Generation: 1, Reason: "why", FailedServices: []string{"web"}}
+	must(s.SetStatus(t.Context(), i.ID, 1, graft.StatusFailed, details, "web | boom"))(t)
+	got := must(s.SetDesired(t.Context(), i.ID, graft.DesiredDisabled, graft.StatusDisabling))(t)
+	if got.UpdatedAt.Before(i.UpdatedAt) {
+		t.Fatalf("updated at %v, created at %v", got.UpdatedAt, i.CreatedAt)
+	}
+	i.Desired, i.Status, i.Generation, i.Revision, i.UpdatedAt = graft.DesiredDisabled, graft.StatusDisabling, 2, 3, got.UpdatedAt
+	equal(t, got, i)
+	equal(t, must(s.Installation(t.Context(), i.ID))(t), i)
+}
+
+func setDesiredAfterRemoved(t *testing.T, s *store.Store) {
+	i := createInstallation(t, s, "a")
+	for range 2 {
+		must(s.SetDesired(t.Context(), i.ID, graft.DesiredRemoved, graft.StatusDisabling))(t)
+	}
+	_, err := s.SetDesired(t.Context(), i.ID, graft.DesiredEnabled, graft.StatusInstalling)
+	wantCode(t, err, graft.CodeConflict)
+	equal(t, must(s.Installation(t.Context(), i.ID))(t).Desired, graft.DesiredRemoved)
+}
+
+func setStatusWritesOnlyChanges(t *testing.T, s *store.Store) {
+	i := createInstallation(t, s, "a")
+	code := 3
+	details := &graft.StatusDetails{
+		Generation: 1, Outcome: graft.OutcomeDone, FailedServices: []string{},
+		Services: []graft.ServiceStatus{{Name: "web", State: graft.ServiceExited, ExitCode: &code}},
+	}
+	steps := []struct {
+		status  graft.InstallationStatus
+		details *graft.StatusDetails
+		logs    string
+		changed bool
+	}{
+		{graft.StatusInstalling, nil, "", false},
+		{graft.StatusFailed, nil, "", true},
+		{graft.StatusFailed, details, "", true},
+		{graft.StatusFailed, details, "boom", true},
+		{graft.StatusFailed, details, "boom", false},
+		{graft.StatusFailed, nil, "boom", true},
+	}
+	revision := int64(1)
+	for n, step := range steps {
+		if got := must(s.SetStatus(t.Context(), i.ID, 1, step.status, step.details, step.logs))(t); got != step.changed {
+			t.Fatalf("step %d: changed is %v", n, got)
+		}
+		if step.changed {
+			revision++
+		}
+		got := must(s.Installation(t.Context(), i.ID))(t)
+		equal(t, got.Revision, revision)
+		equal(t, got.Status, step.status)
+		equal(t, got.Details, step.details)
+		equal(t, got.Logs, step.logs)
+		equal(t, got.Generation, int64(1))
+	}
+}
+
+func setStatusOfOldGeneration(t *testing.T, s *store.Store) {
+	i := createInstallation(t, s, "a")
+	want := must(s.SetDesired(t.Context(), i.ID, graft.DesiredDisabled, graft.StatusDisabling))(t)
+	equal(t, must(s.SetStatus(t.Context(), i.ID, 1, graft.StatusActive, nil, "late"))(t), false)
+	equal(t, must(s.Installation(t.Context(), i.ID))(t), want)
+}
+
+func activatedStays(t *testing.T, s *store.Store) {
+	i := createInstallation(t, s, "a")
+	activated := func() bool {
+		t.Helper()
+		a := must(s.Activated(t.Context(), i.ID))(t)
+		equal(t, must(s.Installation(t.Context(), i.ID))(t).Activated, a)
+		return a
+	}
+	equal(t, activated(), false)
+	must(s.SetStatus(t.Context(), i.ID, 1, graft.StatusFailed, nil, ""))(t)
+	equal(t, activated(), false)
+	must(s.SetStatus(t.Context(), i.ID, 1, graft.StatusPartiallyActive, nil, ""))(t)
+	equal(t, activated(), true)
+	must(s.SetStatus(t.Context(), i.ID, 1, graft.StatusFailed, nil, ""))(t)
+	equal(t, activated(), true)
+}
+
+func swapRoundTrip(t *testing.T, s *store.Store) {
+	i := createInstallation(t, s, "a")
+	swap := store.Swap{
+		Component: "cluster_scheduler", ContainerID: "1", AsideName: "aside", InstallationID: i.ID, Service: "web",
+		Record: json.RawMessage(`{"Id":"1","Name":"x"}`), CreatedAt: time.Now().UTC().Truncate(time.Microsecond),
+	}
+	noError(t, s.SaveSwap(t.Context(), swap))
+	changed := swap
+	changed.ContainerID, changed.CreatedAt = "2", swap.CreatedAt.Add(time.Hour)
+	noError(t, s.SaveSwap(t.Context(), changed))
+	changed.CreatedAt = swap.CreatedAt // when it first stepped aside
+	equal(t, must(s.Swaps(t.Context()))(t), []store.Swap{changed})
+	for range 2 {
+		noError(t, s.DeleteSwap(t.Context(), swap.Component))
+	}
+	equal(t, len(must(s.Swaps(t.Context()))(t)), 0)
+}
+
+func swapOfTwoInstallations(t *testing.T, s *store.Store) {
+	first, second := createInstallation(t, s, "a"), createInstallation(t, s, "b")
+	noError(t, s.SaveSwap(t.Context(), store.Swap{Component: "c", InstallationID: first.ID, Record: json.RawMessage(`{}`)}))
+	wantCode(t, s.SaveSwap(t.Context(), store.Swap{Component: "c", InstallationID: second.ID, Record: json.RawMessage(`{}`)}), graft.CodeConflict)
+	equal(t, must(s.Swaps(t.Context()))(t)[0].InstallationID, first.ID)
+	wantCode(t, s.SaveSwap(t.Context(), store.Swap{Component: "d", InstallationID: graft.NewID(time.Now()), Record: json.RawMessage(`{}`)}), graft.CodeConflict)
+}
+
+func swapKeepsInstallation(t *testing.T, s *store.Store) {
+	i := createInstallation(t, s, "a")
+	noError(t, s.SaveSwap(t.Context(), store.Swap{Component: "c", InstallationID: i.ID, Record: json.RawMessage(`{}`)}))
+	wantCode(t, s.DeleteInstallation(t.Context(), i.ID), graft.CodeConflict)
+	noError(t, s.DeleteSwap(t.Context(), "c"))
+	noError(t, s.DeleteInstallation(t.Context(), i.ID))
+}
+
+func engineIDStays(t *testing.T, s *store.Store) {
+	first := must(s.EngineID(t.Context()))(t)
+	if _, ok := graft.ParseID(first); !ok {
+		t.Fatalf("engine id is %q", first)
+	}
+	equal(t, must(s.EngineID(t.Context()))(t), first)
+}
+
+func manyWritersAtOnce(t *testing.T, s *store.Store) {
+	i := createInstallation(t, s, "a")
+	const writers, each = 8, 10
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			for n := range each {
+				if _, err := s.SetStatus(t.Context(), i.ID, 1, graft.StatusFailed, nil, fmt.Sprint(w, n)); err != nil {
+					t.Error(err)
+				}
+				if _, err := s.Installations(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	equal(t, must(s.Installation(t.Context(), i.ID))(t).Revision, int64(1+writers*each))
+}
+
+func endedContextIsExplained(t *testing.T, s *store.Store) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := s.Installations(ctx)
+	wantCode(t, err, graft.CodeUnavailable)
+	err = s.CreateAddon(ctx, newAddon("a"))
+	wantCode(t, err, graft.CodeUnavailable)
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("the cause is lost: %v", err)
+	}
+	equal(t, names(t, s, store.AddonFilter{}), []string{})
+}
+
+func quotesAndControlCharsSurvive(t *testing.T, s *store.Store) {
+	i := createInstallation(t, s, "o'neil; drop table \"addons\" -- ☃")
+	logs := "web | \x1b[31mred\x1b[0m 'quoted' \\ $1 ☃\r\n"
+	must(s.SetStatus(t.Context(), i.ID, 1, graft.StatusFailed, nil, logs))(t)
+	got := must(s.Installation(t.Context(), i.ID))(t)
+	equal(t, got.Logs, logs)
+	equal(t, got.Name, i.Name)
+}

@@ -1,0 +1,80 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/graftplatform/graft"
+)
+
+// Swap is a component that stepped aside for a plugin, written down whole.
+type Swap struct {
+	Component      string // its container name; the key
+	ContainerID    string
+	AsideName      string // the container's name while it is aside
+	InstallationID string // of the plugin
+	Service        string // the plugin
+	Record         json.RawMessage
+	CreatedAt      time.Time
+}
+
+// SaveSwap writes a swap down, or writes it anew for the same installation.
+// CodeConflict when the component stepped aside for another installation, or
+// when the installation does not exist. An empty time of creation is filled in.
+func (s *Store) SaveSwap(ctx context.Context, swap Swap) error {
+	if swap.CreatedAt.IsZero() {
+		swap.CreatedAt = now()
+	}
+	return s.update(ctx, func(tx *sql.Tx) error {
+		saved, err := changed(ctx, tx,
+			`insert into swaps (component, container_id, aside_name, installation_id, service, record, created_at)
+			values ($1, $2, $3, $4, $5, $6, $7)
+			on conflict (component) do update set container_id = excluded.container_id,
+				aside_name = excluded.aside_name, service = excluded.service, record = excluded.record
+			where swaps.installation_id = excluded.installation_id`,
+			swap.Component, swap.ContainerID, swap.AsideName, swap.InstallationID, swap.Service,
+			string(swap.Record), micros(swap.CreatedAt))
+		switch {
+		case isForeignKey(err):
+			return graft.WrapError(graft.CodeConflict, err, "Installation %s does not exist any more: %s stays in place.",
+				swap.InstallationID, swap.Component)
+		case err == nil && !saved:
+			return graft.Errorf(graft.CodeConflict, "Component %s is replaced by another addon already. Disable or uninstall that one first.",
+				swap.Component)
+		}
+		return err
+	})
+}
+
+// Swaps returns all swaps in the order of their components.
+func (s *Store) Swaps(ctx context.Context) (all []Swap, err error) {
+	rows, err := s.read.QueryContext(ctx,
+		`select component, container_id, aside_name, installation_id, service, record, created_at from swaps order by component`)
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	defer func() { err = s.explain(errors.Join(err, rows.Close())) }()
+	for rows.Next() {
+		var swap Swap
+		var record []byte
+		var createdAt int64
+		if err := rows.Scan(&swap.Component, &swap.ContainerID, &swap.AsideName, &swap.InstallationID,
+			&swap.Service, &record, &createdAt); err != nil {
+			return nil, err
+		}
+		swap.Record, swap.CreatedAt = record, fromMicros(createdAt)
+		all = append(all, swap)
+	}
+	return all, rows.Err()
+}
+
+// DeleteSwap forgets a swap: the component is back. There being none is fine.
+func (s *Store) DeleteSwap(ctx context.Context, component string) error {
+	return s.update(ctx, func(tx *sql.Tx) error {
+		_, err := changed(ctx, tx, `delete from swaps where component = $1`, component)
+		return err
+	})
+}

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change is good. It goes on after a failure
+# and says at the end what failed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+
+scripts/setup.sh
+with_docker "$@"
+own_settings
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=()
+
+# step WHAT COMMAND… runs one of the checks.
+step() {
+  local what=$1 begin=$SECONDS
+  shift
+  say "== $what"
+  if "$@"; then
+    echo "ok ($((SECONDS - begin)) s)"
+  else
+    failed+=("$what")
+    echo "FAILED: $what ($((SECONDS - begin)) s)"
+  fi
+}
+
+tool() { go tool -modfile=tools/go.mod "$@"; }
+
+formatted() {
+  local files
+  files=$(gofmt -s -l .) || return
+  [ -z "$files" ] || { printf 'not formatted; run "make fmt":\n%s\n' "$files"; return 1; }
+}
+
+# vulnerabilities tells a finding from a database that can't be reached, which
+# is no fault of the change and no proof of anything either.
+vulnerabilities() {
+  if ! curl -fsS -m 20 -o /dev/null https://vuln.go.dev/index/db.json; then
+    echo "NOT CHECKED: https://vuln.go.dev can't be reached from here, so known vulnerabilities were not looked for."
+    return 0
+  fi
+  tool govulncheck ./...
+}
+
+# build PLATFORM builds everything for another platform.
+build() { GOOS=${1%/*} GOARCH=${1#*/} CGO_ENABLED=0 go build -o "$work/${1#*/}/" ./...; }
+
+tests() { go test -race -count=1 -timeout 15m -json ./... 2>&1 | go run ./scripts/testsum | tee "$work/tests"; }
+
+step "guard: record what is in Docker" scripts/guard.sh record "$work/before"
+step "format" formatted
+step "go vet" go vet ./...
+step "lint" tool golangci-lint run
+step "vulnerabilities" vulnerabilities
+step "build for linux/arm64" build linux/arm64
+step "build for linux/arm" build linux/arm
+step "tests, with the race detector and real Docker" tests
+step "guard: nothing left in Docker, nothing else touched" \
+  scripts/guard.sh compare "$work/before" graft-test- graft.engine=
+
+say "== in all"
+printf 'failed: %s\n' "${failed[@]:-nothing}"
+tail -n 1 "$work/tests"
+[ "${#failed[@]}" -eq 0 ]
