@@ -44,7 +44,7 @@ func (e *Error) Error() string {
 	if e.Err == nil {
 		return message
 	}
-	return message + ": " + e.Err.Error()
+	return strings.TrimSuffix(message, ".") + ": " + e.Err.Error()
 }
 
 // Unwrap returns the cause.

@@ -182,7 +182,8 @@ stop_graft() {
   local pid
   pid=$(cat "$state/$1.pid" 2>/dev/null) || return 0
   # The pid may be somebody else's by now.
-  tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF "$state/$1" || return 0
+  [ -r "/proc/$pid/cmdline" ] || return 0
+  tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxF "$state/$1" || return 0
   kill -TERM "$pid"
   for _ in $(seq 100); do
     kill -0 "$pid" 2>/dev/null || return 0

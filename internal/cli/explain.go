@@ -53,8 +53,11 @@ func (p *program) hint(cmd *cobra.Command, err error) string {
 		return fmt.Sprintf(`is "graft up" running there? --%s or GRAFT_%s says where it is`,
 			unreached.Server, strings.ToUpper(string(unreached.Server)))
 	}
-	if graft.ErrorCode(err) == graft.CodeUnauthorized {
+	switch graft.ErrorCode(err) {
+	case graft.CodeUnauthorized:
 		return p.token.hint()
+	case graft.CodeExists:
+		return `"graft list" shows it; "graft enable" and "graft uninstall" change it`
 	}
 	return ""
 }

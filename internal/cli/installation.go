@@ -83,7 +83,7 @@ func failure(i *graft.Installation) error {
 		return graft.Errorf(graft.CodeUpstream, "%s", message)
 	}
 	for _, s := range d.Services {
-		if s.Reason != "" {
+		if s.Reason != "" && !strings.Contains(d.Reason, s.Reason) {
 			message += fmt.Sprintf("\n%s is %s: %s", s.Name, s.State, s.Reason)
 		}
 	}

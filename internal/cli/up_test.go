@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -81,5 +83,40 @@ func TestUpFile(t *testing.T) {
 	if !slices.Equal(o.Roles, []string{"engine"}) || o.Resync != 5*time.Second || o.Project != "env" || o.DataDir != "/flag" ||
 		!slices.Equal(o.CORSOrigins, []string{"http://c", "http://d"}) {
 		t.Errorf("got %+v", o)
+	}
+}
+
+// TestUpServes starts a marketplace, finds it by what it prints, and uses it.
+func TestUpServes(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	out, in := io.Pipe()
+	var log bytes.Buffer
+	ended := make(chan int, 1)
+	go func() {
+		p := newProgram(strings.NewReader(""), in, &log, nil)
+		ended <- p.run(ctx, []string{"up", "--roles", "marketplace", "--marketplace-listen", "127.0.0.1:0", "--data-dir", dir})
+		in.Close()
+	}()
+
+	printed := map[string]string{}
+	for scanner := bufio.NewScanner(out); printed["token"] == "" && scanner.Scan(); {
+		name, value, _ := strings.Cut(scanner.Text(), " ")
+		printed[name] = strings.TrimSpace(value)
+	}
+	var found bytes.Buffer
+	p := newProgram(strings.NewReader(""), &found, &found, nil)
+	if code := p.run(t.Context(), []string{"search", "--marketplace", printed["marketplace"], "--data-dir", dir}); code != exitDone {
+		t.Errorf("search ends with %d: %s", code, found.String())
+	}
+	stop()
+	go io.Copy(io.Discard, out)
+	if code := <-ended; code != exitDone {
+		t.Errorf("up ends with %d: %s", code, log.String())
+	}
+	if printed["data"] != dir || printed["token"] != filepath.Join(dir, "token") {
+		t.Errorf("printed %v", printed)
 	}
 }

@@ -38,8 +38,8 @@ func Client(t testing.TB) *client.Client {
 }
 
 // Name returns a prefix that no other test uses. At the end of the test every
-// container, network and volume is removed whose name begins with it, or which
-// has a label whose value does; their anonymous volumes too.
+// container, network and volume is removed that has it anywhere in its name or
+// in the value of a label; their anonymous volumes too.
 func Name(t testing.TB) string {
 	t.Helper()
 	var random [5]byte
@@ -55,8 +55,8 @@ func sweep(t testing.TB, api *client.Client, prefix string) {
 	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
 	defer cancel()
 	ours := func(name string, labels map[string]string) bool {
-		return strings.HasPrefix(strings.TrimPrefix(name, "/"), prefix) ||
-			slices.ContainsFunc(slices.Collect(maps.Values(labels)), func(v string) bool { return strings.HasPrefix(v, prefix) })
+		return strings.Contains(name, prefix) ||
+			slices.ContainsFunc(slices.Collect(maps.Values(labels)), func(v string) bool { return strings.Contains(v, prefix) })
 	}
 	containers, err := api.ContainerList(ctx, client.ContainerListOptions{All: true})
 	check(t, err)

@@ -85,8 +85,8 @@ func Build(t testing.TB, environment ...string) v1.Image {
 	if err != nil {
 		t.Fatalf("the program of the test image does not build: %v", err)
 	}
-	unique := layer(t, file{"unique", 0o644, []byte(rand.Text())}, file{"tmp/", 0o1777, nil})
-	image, err := mutate.AppendLayers(empty.Image, unique, layer(t, file{"app", 0o755, program}))
+	unique := layer(t, file{name: "unique", mode: 0o644, data: []byte(rand.Text())}, file{name: "tmp/", mode: 0o1777})
+	image, err := mutate.AppendLayers(empty.Image, unique, layer(t, file{name: "app", mode: 0o755, data: program}))
 	if err != nil {
 		t.Fatalf("layers of the test image: %v", err)
 	}
@@ -116,6 +116,7 @@ type file struct {
 	name string // a directory's ends with a slash
 	mode int64
 	data []byte
+	link string // of a symbolic link: where it leads
 }
 
 func layer(t testing.TB, files ...file) v1.Layer {
@@ -124,7 +125,10 @@ func layer(t testing.TB, files ...file) v1.Layer {
 	w := tar.NewWriter(&archive)
 	for _, f := range files {
 		header := &tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.data)), Typeflag: tar.TypeReg}
-		if strings.HasSuffix(f.name, "/") {
+		switch {
+		case f.link != "":
+			header.Typeflag, header.Linkname = tar.TypeSymlink, f.link
+		case strings.HasSuffix(f.name, "/"):
 			header.Typeflag = tar.TypeDir
 		}
 		if err := w.WriteHeader(header); err != nil {

@@ -37,7 +37,7 @@ type Observer interface {
 	// Watch calls fn for every change of a container, network or volume since
 	// that time until ctx ends (nil) or the stream breaks (the error). Zero
 	// since: from now on. The connected function, if not nil, is called once
-	// when no later event can be missed.
+	// when no later event can be missed. fn returns soon.
 	Watch(ctx context.Context, since time.Time, connected func(), fn func(Event)) error
 	// Logs copies the container's output to w, stdout and stderr merged in
 	// order, until it ends or, with Follow, until the container or ctx does.
@@ -91,7 +91,8 @@ type Info struct {
 	Platform   string // os/arch of the host, in OCI words: linux/amd64
 }
 
-// Snapshot is everything there was at one time.
+// Snapshot is everything there was at one time. Snapshots may share memory:
+// nobody changes one.
 type Snapshot struct {
 	Containers []Container
 	Networks   []Network
@@ -120,7 +121,7 @@ type Container struct {
 	Labels  map[string]string
 
 	State      State
-	Health     string // starting, healthy, unhealthy; empty without a health check
+	Health     string // starting, healthy, unhealthy; empty without a health check or when it does not run
 	ExitCode   int    // of the last end
 	OOMKilled  bool
 	Error      string // why it did not start
@@ -236,6 +237,8 @@ type Event struct {
 	ID     string
 	Name   string
 	Labels map[string]string // of a container
+	// ExitCode is that of a container that died.
+	ExitCode int
 }
 
 // LogOptions choose what of a container's output is wanted.

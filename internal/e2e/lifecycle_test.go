@@ -185,7 +185,11 @@ func TestTwoPlanes(t *testing.T) {
 	name := s.prefix + "-same"
 	descriptor := s.addon("same", service(name, s.image(), `"volumes":["data:/data"],"networks":["back"]`))
 	one := root.install(descriptor, graft.StatusActive)
-	two := cluster.install(descriptor, graft.StatusActive)
+	two, err := cluster.Install(t.Context(), one.MarketplaceID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cluster.await(two.ID, graft.StatusActive)
 	container := func(p *process, id string) string {
 		inst, err := p.Installation(t.Context(), id)
 		if err != nil {

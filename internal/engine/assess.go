@@ -153,11 +153,12 @@ func assessRunning(status graft.ServiceStatus, c *driver.Container, before *graf
 	case c.Health == "unhealthy":
 		status.State, status.Reason = graft.ServiceUnhealthy, "is unhealthy: its health check fails"
 	case c.Restarts > 0 && c.Health != "healthy" && now.Before(stableAt):
-		status.State, status.Reason = graft.ServiceRestarting, fmt.Sprintf("ended and was restarted (%d times)", c.Restarts)
-		if before != nil && before.ContainerID == c.ID && before.ExitCode != nil {
-			status.ExitCode = before.ExitCode
-			status.Reason = fmt.Sprintf("exited with code %d and was restarted (%d times)", *before.ExitCode, c.Restarts)
+		exitCode := c.ExitCode
+		if exitCode == 0 && before != nil && before.ContainerID == c.ID && before.ExitCode != nil {
+			exitCode = *before.ExitCode // known before this engine's time
 		}
+		status.State, status.ExitCode = graft.ServiceRestarting, &exitCode
+		status.Reason = fmt.Sprintf("exited with code %d and was restarted (%d times)", exitCode, c.Restarts)
 		return status, stableAt
 	case c.Health == "starting":
 		status.State = graft.ServiceStarting

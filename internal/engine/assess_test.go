@@ -14,7 +14,7 @@ func TestAssess(t *testing.T) {
 	const two = `{"name":"two","services":[{"service_name":"a","image":"x"},{"service_name":"b","image":"x"}]}`
 	ok := func(*driver.Container) {}
 	died := func(c *driver.Container) { c.State, c.ExitCode = driver.StateExited, 3 }
-	restarted := func(c *driver.Container) { c.Restarts, c.StartedAt = 2, now.Add(-time.Second) }
+	restarted := func(c *driver.Container) { c.Restarts, c.ExitCode, c.StartedAt = 2, 9, now.Add(-time.Second) }
 	recovered := func(c *driver.Container) { c.Restarts, c.StartedAt = 2, now.Add(-time.Minute) }
 	health := func(h string) func(*driver.Container) { return func(c *driver.Container) { c.Health = h } }
 	completed := func(c *driver.Container) { c.State, c.RestartPolicy = driver.StateExited, "no" }
@@ -30,7 +30,7 @@ func TestAssess(t *testing.T) {
 		{"one ended", ok, died, false, graft.StatusPartiallyActive, `service "b" exited with code 3`, 0},
 		{"both ended", died, died, false, graft.StatusFailed, `service "a" exited with code 3`, 0},
 		{"one is gone", ok, nil, true, graft.StatusPartiallyActive, `service "b" has no container`, 0},
-		{"restarted a moment ago", ok, restarted, true, graft.StatusPartiallyActive, `service "b" ended and was restarted (2 times)`, 9 * time.Second},
+		{"restarted a moment ago", ok, restarted, true, graft.StatusPartiallyActive, `service "b" exited with code 9 and was restarted (2 times)`, 9 * time.Second},
 		{"restarted, and ran since", ok, recovered, true, graft.StatusActive, "", 0},
 		{"first health check pending", ok, health("starting"), false, graft.StatusInstalling, "", 0},
 		{"health check pending again", ok, health("starting"), true, graft.StatusActive, "", 0},

@@ -40,6 +40,7 @@ type Engine struct {
 	settings Settings
 	store    *store.Store
 	driver   driver.Driver
+	observer *observer
 	catalog  graft.Catalog
 	resync   time.Duration
 	log      *slog.Logger
@@ -71,7 +72,7 @@ func New(options Options) (*Engine, error) {
 			EngineID: id, Plane: options.Plane, Project: options.Project, Network: options.Network,
 			IDLabel: options.IDLabel, ServiceLabel: options.ServiceLabel,
 		},
-		store: options.Store, driver: options.Driver, catalog: options.Catalog,
+		store: options.Store, driver: options.Driver, observer: newObserver(options.Driver), catalog: options.Catalog,
 		resync: options.Resync, log: options.Log.With("plane", options.Plane),
 		wake: make(chan struct{}, 1), changed: newPulse(), updated: newPulse(),
 		running: map[string]context.CancelCauseFunc{}, failures: map[string]attempts{},

@@ -25,10 +25,11 @@ const (
 
 // executor carries out plans and decides nothing.
 type executor struct {
-	driver  driver.Driver
-	store   *store.Store
-	changed *pulse // beats when the runtime reported something
-	log     *slog.Logger
+	driver   driver.Driver
+	observer *observer
+	store    *store.Store
+	changed  *pulse // beats when the runtime reported something
+	log      *slog.Logger
 	// step is told what is being done.
 	step func(text string)
 }

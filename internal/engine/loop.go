@@ -72,7 +72,8 @@ func (e *Engine) watch(ctx context.Context) {
 		err := e.driver.Watch(ctx, time.Time{}, func() {
 			delay = firstRetry
 			e.poke()
-		}, func(driver.Event) {
+		}, func(event driver.Event) {
+			e.observer.note(event)
 			e.changed.beat()
 			e.poke()
 		})
@@ -100,7 +101,7 @@ func (e *Engine) world(ctx context.Context) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	snapshot, err := e.driver.Observe(ctx)
+	snapshot, err := e.observer.observe(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +160,7 @@ func (e *Engine) advance(ctx context.Context, w *world, inst *graft.Installation
 func (e *Engine) refused(ctx context.Context, w *world, inst *graft.Installation, p *plan) time.Time {
 	if !wantsUp(inst) {
 		details := e.detailsOf(inst)
-		details.Step, details.Reason, details.Outcome = "", p.refusal, graft.OutcomeNotRestored
+		stuck(details, p.refusal)
 		e.write(ctx, inst, inst.Status, details, inst.Logs)
 		return time.Time{}
 	}
@@ -244,7 +245,7 @@ func (e *Engine) launch(ctx context.Context, inst *graft.Installation, p *plan) 
 	e.mu.Unlock()
 	log := e.log.With("addon", inst.Name, "installation", inst.ID)
 	log.Info("executing plan", "plan", p.String())
-	x := &executor{driver: e.driver, store: e.store, changed: e.changed, log: log, step: e.stepper(ctx, inst)}
+	x := &executor{driver: e.driver, observer: e.observer, store: e.store, changed: e.changed, log: log, step: e.stepper(ctx, inst)}
 	e.operations.Go(func() {
 		err := x.run(ctx, p)
 		e.finish(ctx, inst, err)
@@ -297,16 +298,30 @@ func (e *Engine) finish(ctx context.Context, inst *graft.Installation, err error
 	count := e.noteFailure(inst)
 	temporary := graft.ErrorCode(err) == graft.CodeUnavailable && count < attemptsToInstall
 	details := e.detailsOf(inst)
-	details.Step, details.Reason = "", reason
+	details.Step = ""
+	if wantsUp(inst) {
+		details.Reason = reason
+	}
 	switch {
 	case !wantsUp(inst):
-		details.Outcome = graft.OutcomeNotRestored
+		stuck(details, reason)
 		e.write(ctx, inst, inst.Status, details, inst.Logs)
 	case settled(inst), temporary:
 		e.write(ctx, inst, inst.Status, details, inst.Logs)
 	default:
 		e.giveUp(ctx, inst, details)
 	}
+}
+
+// stuck notes that something can't be taken back for now. Why the installation
+// failed in the first place, if it did, stays the reason.
+func stuck(details *graft.StatusDetails, reason string) {
+	details.Outcome = graft.OutcomeNotRestored
+	if details.GaveUp {
+		details.Step = "to be tried again: " + reason
+		return
+	}
+	details.Step, details.Reason = "", reason
 }
 
 // giveUp marks an installation as failed, with the last lines of its containers

@@ -19,8 +19,10 @@ import (
 //	component stopped aside                        → plugin started
 //	plugin runs                                    → swapped
 //
-// The way back is the same from the bottom up. Names change while the component
-// still runs, so that clients miss it only from its stop to the plugin's start.
+// On the way in, names change while the component still runs, so that clients
+// miss it only from its stop to the plugin's start. On the way back the plugin
+// is removed first: Docker can't rename a container that is about to be
+// restarted, as a failing plugin is.
 
 // record adds the writing down of the component that v replaces.
 func (p *plan) record(v *want) int {
@@ -86,7 +88,7 @@ func planDown(w *world, inst *graft.Installation) *plan {
 	}
 	for _, c := range containers {
 		var after []int
-		if c.Running() || c.State == driver.StateRestarting {
+		if c.Running() {
 			after = []int{p.add(operation{kind: opStop, target: c.Name, id: c.ID, cause: cause})}
 		}
 		p.add(operation{kind: opRemove, target: c.Name, id: c.ID, cause: cause, after: after})
@@ -131,23 +133,16 @@ func (p *plan) exchange(swap *store.Swap, component, was *driver.Container, plug
 		after = []int{p.add(o)}
 	}
 	for _, c := range plugins {
-		if c.Name == swap.Component {
-			step(operation{kind: opRename, target: c.Name, id: c.ID, name: incomingName(swap.Component)})
+		if c.Running() {
+			step(operation{kind: opStop, target: c.Name, id: c.ID})
 		}
+		step(operation{kind: opRemove, target: c.Name, id: c.ID})
 	}
 	if component.Name != swap.Component || component.RestartPolicy != was.RestartPolicy {
 		step(operation{kind: opComeBack, target: swap.Component, id: component.ID, name: swap.Component, policy: was.RestartPolicy})
 	}
-	for _, c := range plugins {
-		if c.Running() || c.State == driver.StateRestarting {
-			step(operation{kind: opStop, target: c.Name, id: c.ID})
-		}
-	}
 	if !component.Running() && was.State != driver.StateExited && was.State != driver.StateCreated {
 		step(operation{kind: opStart, target: swap.Component, id: component.ID})
-	}
-	for _, c := range plugins {
-		step(operation{kind: opRemove, target: c.Name, id: c.ID})
 	}
 	step(operation{kind: opForgetComponent, target: swap.Component, swap: swap})
 }

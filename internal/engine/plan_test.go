@@ -241,11 +241,10 @@ func TestPlan(t *testing.T) {
 					running(i, "root_scheduler", "root_scheduler"),
 				}}, swapFor(t, i, component("root_scheduler")))
 			},
-			want: `rename container root_scheduler (the addon is disabled)
-				put component back root_scheduler (the addon is disabled)
-				stop container root_scheduler (the addon is disabled)
-				start container root_scheduler (the addon is disabled)
+			want: `stop container root_scheduler (the addon is disabled)
 				remove container root_scheduler (the addon is disabled)
+				put component back root_scheduler (the addon is disabled)
+				start container root_scheduler (the addon is disabled)
 				forget component root_scheduler (the addon is disabled)`,
 		},
 		{

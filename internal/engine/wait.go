@@ -41,7 +41,7 @@ const lookAgain = 5 * time.Second
 func (x *executor) wait(ctx context.Context, name, until string) error {
 	for {
 		changed := x.changed.C()
-		snapshot, err := x.driver.Observe(ctx)
+		snapshot, err := x.observer.observe(ctx)
 		if err != nil {
 			return err
 		}

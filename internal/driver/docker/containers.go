@@ -145,7 +145,7 @@ func (d *Driver) Remove(ctx context.Context, id string) error {
 	return unlessGone(d.withContainer(ctx, id, func(api *client.Client, found string) error {
 		defer d.cache.changed(id)
 		_, err := api.ContainerRemove(ctx, found, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-		if errdefs.IsConflict(err) { // somebody else is at it
+		if errdefs.IsConflict(err) && strings.Contains(err.Error(), "already in progress") {
 			wait := api.ContainerWait(ctx, found, client.ContainerWaitOptions{Condition: container.WaitConditionRemoved})
 			select {
 			case <-wait.Result:

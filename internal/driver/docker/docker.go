@@ -67,7 +67,7 @@ func New(options Options) (*Driver, error) {
 		return nil, graft.WrapError(graft.CodeInvalid, err,
 			"the Docker host %q can't be used: write it like unix:///var/run/docker.sock or tcp://127.0.0.1:2375", options.Host)
 	}
-	defer probe.Close()
+	defer func() { _ = probe.Close() }()
 	d := &Driver{
 		options:    opts,
 		host:       probe.DaemonHost(),

@@ -29,7 +29,7 @@ func (d *Driver) settleNetwork(ctx context.Context, api *client.Client, spec dri
 	}
 	others := slices.DeleteFunc(slices.Clone(networks), func(n network.Summary) bool { return n.ID == own })
 	if len(others) < len(networks) { // own is there
-		if len(others) == 0 || networks[0].ID == own && vanish(ctx, api, others) {
+		if len(others) == 0 || networks[0].ID == own && d.vanish(ctx, api, others) {
 			return nil
 		}
 		if _, err := api.NetworkRemove(ctx, own, client.NetworkRemoveOptions{}); err != nil && !errdefs.IsNotFound(err) {
@@ -43,7 +43,7 @@ func (d *Driver) settleNetwork(ctx context.Context, api *client.Client, spec dri
 }
 
 // vanish waits for networks to be removed, and tells whether they were.
-func vanish(ctx context.Context, api *client.Client, networks []network.Summary) bool {
+func (d *Driver) vanish(ctx context.Context, api *client.Client, networks []network.Summary) bool {
 	ctx, cancel := context.WithTimeout(ctx, yieldTimeout)
 	defer cancel()
 	left := map[string]bool{}
@@ -62,7 +62,8 @@ func vanish(ctx context.Context, api *client.Client, networks []network.Summary)
 			if len(left) == 0 {
 				return true
 			}
-		case <-stream.Err: // the context's end, too
+		case err := <-stream.Err:
+			d.log.Debug("other networks of the name stay", "network", networks[0].Name, "err", err)
 			return false
 		}
 	}

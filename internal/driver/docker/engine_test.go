@@ -250,8 +250,10 @@ func TestObserveInspectsWhatChanged(t *testing.T) {
 		}
 		return p.count("GET /containers/" + id + "/json")
 	}
-	if inspected() != 1 || inspected() != 1 {
-		t.Error("without a watch the container is not inspected every time")
+	for range 2 {
+		if inspected() != 1 {
+			t.Error("without a watch the container is not inspected every time")
+		}
 	}
 	connected, events, ended := make(chan struct{}), make(chan driver.Event, 1000), make(chan error, 1)
 	go func() {
@@ -302,5 +304,19 @@ func TestRecordIsWhatDockerSaid(t *testing.T) {
 		if c.ID == id && (json.Unmarshal(c.Record, &record) != nil || record.ID != id || record.HostConfig == nil) {
 			t.Errorf("record is %s", c.Record)
 		}
+	}
+}
+
+func TestNetworkDriversAndIPv6(t *testing.T) {
+	t.Parallel()
+	d, prefix := newDriver(t, docker.Options{}), dockertest.Name(t)
+	err := d.CreateNetwork(t.Context(), driver.NetworkSpec{Name: prefix + "-odd", Driver: "odd"})
+	wantCode(t, err, graft.CodeInvalid, "odd")
+	if err := d.CreateNetwork(t.Context(), driver.NetworkSpec{Name: prefix + "-six", Driver: "bridge", EnableIPv6: true}); err != nil {
+		t.Fatal(err)
+	}
+	result, err := dockertest.Client(t).NetworkInspect(t.Context(), prefix+"-six", client.NetworkInspectOptions{})
+	if err != nil || !result.Network.EnableIPv6 {
+		t.Errorf("network is %+v, %v", result.Network, err)
 	}
 }

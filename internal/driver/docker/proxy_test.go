@@ -1,6 +1,8 @@
 package docker_test
 
 import (
+	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -31,7 +33,9 @@ func newProxy(t *testing.T) *proxy {
 	host := dockertest.Client(t).DaemonHost()
 	scheme, address, _ := strings.Cut(host, "://")
 	reverse := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: "docker"})
-	reverse.Transport = &http.Transport{Dial: func(_, _ string) (net.Conn, error) { return net.Dial(scheme, address) }}
+	reverse.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, scheme, address)
+	}}
 	reverse.FlushInterval = -1
 	reverse.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
 	// A short path: those of sockets are limited.
@@ -73,8 +77,8 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.requests = append(p.requests, r.Method+" "+path)
 	p.mu.Unlock()
 	defer func() { // a client that leaves ends the copying this way
-		if v := recover(); v != nil && v != http.ErrAbortHandler {
-			panic(v)
+		if err, _ := recover().(error); err != nil && !errors.Is(err, http.ErrAbortHandler) {
+			panic(err)
 		}
 	}()
 	p.next.ServeHTTP(w, r)

@@ -2,12 +2,15 @@ package docker
 
 import (
 	"context"
+	"crypto/sha256"
+	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/containerd/errdefs"
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/driver"
+	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 )
 
@@ -24,18 +27,32 @@ func (d *Driver) CreateNetwork(ctx context.Context, spec driver.NetworkSpec) err
 	if len(existing) > 0 {
 		return sameLabels("network", spec.Name, spec.Labels, existing[0].Labels)
 	}
-	created, err := api.NetworkCreate(ctx, spec.Name, client.NetworkCreateOptions{
+	options := client.NetworkCreateOptions{
 		Driver: spec.Driver, EnableIPv6: &spec.EnableIPv6, Internal: spec.Internal, Labels: spec.Labels,
-	})
+	}
+	created, err := api.NetworkCreate(ctx, spec.Name, options)
+	if err != nil && strings.Contains(err.Error(), "IPv6 address pool") { // Docker before 27 has none by default
+		options.IPAM = &network.IPAM{Config: []network.IPAMConfig{{Subnet: localIPv6(spec.Name)}}}
+		created, err = api.NetworkCreate(ctx, spec.Name, options)
+	}
 	switch {
 	case errdefs.IsConflict(err): // newer Engines; somebody was faster
 		return d.settleNetwork(ctx, api, spec, "")
-	case errdefs.IsNotFound(err):
+	case errdefs.IsNotFound(err) && strings.Contains(err.Error(), "plugin"):
 		return graft.Errorf(graft.CodeInvalid, "network %q wants the network driver %q, which this Docker does not have", spec.Name, spec.Driver)
 	case err != nil:
 		return d.failed(api, err, "network %q can't be created", spec.Name)
 	}
 	return d.settleNetwork(ctx, api, spec, created.ID)
+}
+
+// localIPv6 returns a unique local subnet (RFC 4193) for a network: as good as
+// random, and the same for the same name.
+func localIPv6(name string) netip.Prefix {
+	sum := sha256.Sum256([]byte(name))
+	address := [16]byte{0: 0xfd}
+	copy(address[1:8], sum[:])
+	return netip.PrefixFrom(netip.AddrFrom16(address), 64)
 }
 
 // RemoveNetwork implements driver.Driver.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"maps"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,11 +15,10 @@ import (
 
 // Watch implements driver.Driver.
 func (d *Driver) Watch(ctx context.Context, from time.Time, connected func(), fn func(driver.Event)) error {
-	err := d.watch(ctx, from, connected, fn)
-	if ctx.Err() != nil {
-		return nil
+	if err := d.watch(ctx, from, connected, fn); ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 func (d *Driver) watch(ctx context.Context, from time.Time, connected func(), fn func(driver.Event)) error {
@@ -125,6 +125,7 @@ func convertEvent(m *events.Message) (driver.Event, bool) {
 			return event, false
 		}
 		event.Labels = labels(m.Actor.Attributes)
+		event.ExitCode, _ = strconv.Atoi(m.Actor.Attributes["exitCode"]) // absent unless it died
 	case events.NetworkEventType:
 	case events.VolumeEventType:
 		event.Name = event.ID

@@ -49,7 +49,15 @@ func testLifecycle(s *suite) {
 	s.must(s.Driver.Start(s.ctx, spec.Name)) // by name as well
 	s.wantState(id, driver.StateRunning)
 
-	s.must(s.Driver.Remove(s.ctx, id)) // although it runs
+	var removers sync.WaitGroup
+	for range 3 { // although it runs, and others do the same
+		removers.Go(func() {
+			if err := s.Driver.Remove(s.ctx, id); err != nil {
+				s.Error(err)
+			}
+		})
+	}
+	removers.Wait()
 	s.must(s.Driver.Remove(s.ctx, id))
 	if s.container(id) != nil {
 		s.Error("the removed container is still there")

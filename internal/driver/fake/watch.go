@@ -160,11 +160,19 @@ func (d *Driver) take(l *listener) ([]driver.Event, error) {
 }
 
 func (d *Driver) emitContainer(c *container, action string) {
-	d.emit("container", action, c.ID, c.Name, maps.Clone(c.Labels))
+	event := driver.Event{Type: "container", Action: action, ID: c.ID, Name: c.Name, Labels: maps.Clone(c.Labels)}
+	if action == "die" {
+		event.ExitCode = c.ExitCode
+	}
+	d.publish(event)
 }
 
 func (d *Driver) emit(kind, action, id, name string, labels map[string]string) {
-	event := driver.Event{Time: d.clock(), Type: kind, Action: action, ID: id, Name: name, Labels: labels}
+	d.publish(driver.Event{Type: kind, Action: action, ID: id, Name: name, Labels: labels})
+}
+
+func (d *Driver) publish(event driver.Event) {
+	event.Time = d.clock()
 	d.events = append(d.events, event)
 	for l := range d.listeners {
 		l.events = append(l.events, event)

@@ -15,6 +15,7 @@ import (
 )
 
 func newAddon(name string) *graft.Addon {
+	interval := graft.Duration(90 * time.Second)
 	return &graft.Addon{
 		Descriptor: graft.Descriptor{
 			Name:        name,
@@ -23,6 +24,9 @@ func newAddon(name string) *graft.Addon {
 				Name: "web", Image: "registry.example/web:1",
 				Networks: []string{}, Volumes: []string{"data:/data"},
 				Ports: map[string]string{"80/tcp": "8080"}, Environment: map[string]string{"A": "b"}, Labels: map[string]string{},
+				Healthcheck: &graft.Healthcheck{Test: []string{"NONE"}, Interval: &interval},
+				DependsOn:   map[string]graft.Dependency{"db": {Condition: graft.ServiceHealthy}},
+				MemLimit:    64 << 20, CPUs: 0.5,
 			}},
 			Volumes:  []graft.Volume{{Name: "data", Driver: "local", DriverOpts: map[string]string{}, Labels: map[string]string{}}},
 			Networks: []graft.Network{},
