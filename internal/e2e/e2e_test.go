@@ -115,7 +115,12 @@ func (p *process) install(descriptor string, status graft.InstallationStatus) *g
 
 func (p *process) await(id string, status graft.InstallationStatus) *graft.Installation {
 	p.t.Helper()
-	return p.awaitThat(id, string(status), func(i *graft.Installation) bool { return i.Status == status })
+	return p.awaitThat(id, string(status), func(i *graft.Installation) bool {
+		if i.Status != status && i.Details != nil && i.Details.GaveUp && i.Details.Step == "" {
+			p.t.Fatalf("not %s but %s: %+v\n%s", status, i.Status, i.Details, i.Logs)
+		}
+		return i.Status == status
+	})
 }
 
 func (p *process) awaitThat(id, what string, is func(*graft.Installation) bool) *graft.Installation {

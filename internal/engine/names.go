@@ -63,8 +63,9 @@ func asideName(name, id string) string {
 // ownerLabels mark what belongs to an installation.
 func (s Settings) ownerLabels(installationID string) map[string]string {
 	return map[string]string{
-		driver.EngineLabel:       s.EngineID,
-		driver.InstallationLabel: installationID,
+		driver.EngineLabel:         s.EngineID,
+		driver.InstallationLabel:   installationID,
+		driver.ComposeProjectLabel: s.Project,
 	}
 }
 

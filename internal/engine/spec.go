@@ -118,7 +118,6 @@ func (w *world) labels(inst *graft.Installation, service *graft.Service) map[str
 	labels[driver.SpecLabel] = specDigest(service, inst.Images[service.Name])
 	labels[w.settings.IDLabel] = inst.ID
 	labels[w.settings.ServiceLabel] = service.Name
-	labels[driver.ComposeProjectLabel] = w.settings.Project
 	labels[driver.ComposeServiceLabel] = service.Name
 	return labels
 }

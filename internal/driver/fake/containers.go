@@ -248,7 +248,7 @@ func (d *Driver) Connect(ctx context.Context, id string, endpoint driver.Endpoin
 		}
 		if c.endpoint(endpoint.Network) < 0 {
 			c.Endpoints = append(c.Endpoints, endpointOf(c, endpoint))
-			d.emit("network", "connect", network.ID, network.Name, nil)
+			d.emit("network", "connect", network.ID, network.Name)
 		}
 		return nil
 	})
@@ -263,7 +263,7 @@ func (d *Driver) Disconnect(ctx context.Context, id, network string) error {
 		}
 		if i := c.endpoint(network); i >= 0 {
 			c.Endpoints = slices.Delete(c.Endpoints, i, i+1)
-			d.emit("network", "disconnect", d.networks[network].ID, network, nil)
+			d.emit("network", "disconnect", d.networks[network].ID, network)
 		}
 		return nil
 	})

@@ -37,7 +37,7 @@ func (d *Driver) CreateNetwork(ctx context.Context, spec driver.NetworkSpec) err
 		}
 		n := driver.Network{ID: d.newID(), Name: spec.Name, Driver: spec.Driver, Labels: maps.Clone(spec.Labels)}
 		d.networks[spec.Name] = n
-		d.emit("network", "create", n.ID, n.Name, nil)
+		d.emit("network", "create", n.ID, n.Name)
 		return nil
 	})
 }
@@ -55,7 +55,7 @@ func (d *Driver) RemoveNetwork(ctx context.Context, name string) error {
 			}
 		}
 		delete(d.networks, name)
-		d.emit("network", "destroy", n.ID, name, nil)
+		d.emit("network", "destroy", n.ID, name)
 		return nil
 	})
 }
@@ -76,7 +76,7 @@ func (d *Driver) CreateVolume(ctx context.Context, spec driver.VolumeSpec) error
 
 func (d *Driver) addVolume(spec driver.VolumeSpec) {
 	d.volumes[spec.Name] = driver.Volume{Name: spec.Name, Driver: "local", Labels: maps.Clone(spec.Labels)}
-	d.emit("volume", "create", spec.Name, spec.Name, nil)
+	d.emit("volume", "create", spec.Name, spec.Name)
 }
 
 // RemoveVolume implements driver.Driver.
@@ -91,7 +91,7 @@ func (d *Driver) RemoveVolume(ctx context.Context, name string) error {
 			}
 		}
 		delete(d.volumes, name)
-		d.emit("volume", "destroy", name, name, nil)
+		d.emit("volume", "destroy", name, name)
 		return nil
 	})
 }

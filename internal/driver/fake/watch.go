@@ -167,8 +167,8 @@ func (d *Driver) emitContainer(c *container, action string) {
 	d.publish(event)
 }
 
-func (d *Driver) emit(kind, action, id, name string, labels map[string]string) {
-	d.publish(driver.Event{Type: kind, Action: action, ID: id, Name: name, Labels: labels})
+func (d *Driver) emit(kind, action, id, name string) {
+	d.publish(driver.Event{Type: kind, Action: action, ID: id, Name: name})
 }
 
 func (d *Driver) publish(event driver.Event) {
