@@ -114,6 +114,7 @@ type ServiceStatus struct {
 	ContainerID string       `json:"container_id,omitempty"`
 	Image       string       `json:"image,omitempty"`    // repository@digest
 	Replaces    string       `json:"replaces,omitempty"` // name of the component
+	Ports       []string     `json:"ports,omitempty"`    // host:container/protocol, inherited ones too
 }
 
 // Component is a container of the orchestrator that Graft did not create.

@@ -102,6 +102,7 @@ func assessService(service *graft.Service, c *driver.Container, before *graft.Se
 		return status, time.Time{}
 	}
 	status.Container, status.ContainerID, status.Image, status.Restarts = c.Name, c.ID, c.Image, c.Restarts
+	status.Ports = portTexts(c.Ports)
 	switch c.State {
 	case driver.StateCreated:
 		status.State, status.Reason = graft.ServiceCreated, "did not start"

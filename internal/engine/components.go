@@ -46,16 +46,22 @@ func (e *Engine) Components(ctx context.Context) ([]graft.Component, error) {
 func publicComponent(c *driver.Container) graft.Component {
 	component := graft.Component{
 		Name: c.Labels[driver.ComposeServiceLabel], ContainerName: c.Name, ContainerID: c.ID, Image: c.Image,
-		State: string(c.State), Ports: []string{}, Networks: []string{},
+		State: string(c.State), Ports: portTexts(c.Ports), Networks: []string{},
 	}
 	if component.Name == "" {
 		component.Name = c.Name
-	}
-	for _, p := range c.Ports {
-		component.Ports = append(component.Ports, fmt.Sprintf("%d:%d/%s", p.HostPort, p.ContainerPort, p.Protocol))
 	}
 	for _, endpoint := range c.Endpoints {
 		component.Networks = append(component.Networks, endpoint.Network)
 	}
 	return component
+}
+
+// portTexts writes ports as host:container/protocol.
+func portTexts(ports []driver.Port) []string {
+	texts := []string{}
+	for _, p := range ports {
+		texts = append(texts, fmt.Sprintf("%d:%d/%s", p.HostPort, p.ContainerPort, p.Protocol))
+	}
+	return texts
 }

@@ -85,7 +85,7 @@ func (x *executor) execute(ctx context.Context, p *plan, o *operation) error {
 	log := x.log.With("operation", text, "cause", o.cause, "took", time.Since(start).Round(time.Millisecond))
 	if err != nil {
 		log.Warn("operation failed", "error", err)
-		return &operationError{text: text, err: err}
+		return &operationError{kind: o.kind, text: text, err: err}
 	}
 	log.Debug("operation done")
 	return nil
@@ -93,12 +93,29 @@ func (x *executor) execute(ctx context.Context, p *plan, o *operation) error {
 
 // operationError says which operation failed.
 type operationError struct {
+	kind kind
 	text string
 	err  error
 }
 
 func (e *operationError) Error() string { return e.text + ": " + e.err.Error() }
 func (e *operationError) Unwrap() error { return e.err }
+
+// temporary is whether another attempt may succeed: something was away, or what
+// the plan relied on for a new container changed meanwhile, and the next plan
+// will see that.
+func (e *operationError) temporary() bool {
+	if e == nil {
+		return false
+	}
+	switch graft.ErrorCode(e.err) {
+	case graft.CodeUnavailable:
+		return true
+	case graft.CodeNotFound, graft.CodeConflict:
+		return e.kind == opCreate
+	}
+	return false
+}
 
 // reason is the failure for people: what was done, and what was wrong.
 func (e *operationError) reason() string {

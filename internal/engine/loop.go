@@ -296,7 +296,7 @@ func (e *Engine) finish(ctx context.Context, inst *graft.Installation, err error
 		reason = failed.reason()
 	}
 	count := e.noteFailure(inst)
-	temporary := graft.ErrorCode(err) == graft.CodeUnavailable && count < attemptsToInstall
+	temporary := failed.temporary() && count < attemptsToInstall
 	details := e.detailsOf(inst)
 	details.Step = ""
 	if wantsUp(inst) {

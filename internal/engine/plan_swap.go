@@ -53,14 +53,14 @@ func (p *plan) takeOver(w *world, v *want, after []int) (int, bool) {
 	component := w.container(v.component.ID)
 	aside := asideName(v.name, v.component.ID)
 	if component != nil && (component.Name != aside || component.RestartPolicy != "no") {
-		step(operation{kind: opStepAside, target: v.name, id: component.ID, name: aside, policy: "no"})
+		step(operation{kind: opStepAside, target: v.name + " as " + aside, id: component.ID, name: aside, policy: "no"})
 	}
 	if v.fresh() || v.current.Name != v.name {
 		id, name := incomingName(v.name), incomingName(v.name)
 		if !v.fresh() {
 			id, name = v.current.ID, v.current.Name
 		}
-		step(operation{kind: opRename, target: name, id: id, name: v.name})
+		step(operation{kind: opRename, target: name + " to " + v.name, id: id, name: v.name})
 	}
 	if component != nil && component.State != driver.StateExited && component.State != driver.StateCreated && component.State != driver.StateDead {
 		step(operation{kind: opStop, target: aside, id: component.ID})

@@ -204,8 +204,8 @@ func TestPlan(t *testing.T) {
 			want: `pull ` + testImage + ` (image of service root_scheduler)
 				write down component root_scheduler (service root_scheduler replaces it; it is put back from this)
 				create container root_scheduler.graft-new (service root_scheduler replaces component root_scheduler)
-				move component aside root_scheduler (service root_scheduler replaces component root_scheduler)
-				rename container root_scheduler.graft-new (service root_scheduler replaces component root_scheduler)
+				move component aside root_scheduler as root_scheduler.graft-aside-id-of-root_s (service root_scheduler replaces component root_scheduler)
+				rename container root_scheduler.graft-new to root_scheduler (service root_scheduler replaces component root_scheduler)
 				stop container root_scheduler.graft-aside-id-of-root_s (service root_scheduler replaces component root_scheduler)
 				start container root_scheduler (service root_scheduler replaces component root_scheduler)
 				wait for root_scheduler (service root_scheduler replaces component root_scheduler)`,
@@ -218,7 +218,7 @@ func TestPlan(t *testing.T) {
 					change(running(i, "root_scheduler", "root_scheduler.graft-new"), func(c *driver.Container) { c.State = driver.StateCreated }),
 				}}, swapFor(t, i, component("root_scheduler")))
 			},
-			want: `rename container root_scheduler.graft-new (service root_scheduler replaces component root_scheduler)
+			want: `rename container root_scheduler.graft-new to root_scheduler (service root_scheduler replaces component root_scheduler)
 				stop container root_scheduler.graft-aside-id-of-root_s (service root_scheduler replaces component root_scheduler)
 				start container root_scheduler (service root_scheduler replaces component root_scheduler)
 				wait for root_scheduler (service root_scheduler replaces component root_scheduler)`,

@@ -34,7 +34,7 @@ func (p *pulse) beat() {
 }
 
 // lookAgain bounds how long a wait relies on events alone.
-const lookAgain = 5 * time.Second
+const lookAgain = 30 * time.Second
 
 // wait returns nil once a container is as it should be, and an error once it
 // can't become so any more.
