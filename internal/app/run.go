@@ -11,8 +11,12 @@ import (
 	"github.com/graftplatform/graft"
 )
 
-// stopTime is how long a process may take to end.
-const stopTime = 5 * time.Second
+// How long the end of a process may take: that of its servers, and that of work
+// which must not be cut in two.
+const (
+	stopTime = 5 * time.Second
+	workTime = 30 * time.Second
+)
 
 // Run serves until ctx ends, which is no error, or something fails for good.
 // Then it ends long polls and log streams, lets other requests finish, and
@@ -39,15 +43,15 @@ func (a *App) Run(ctx context.Context) error {
 	ended := make(chan error, 1)
 	go func() { ended <- group.Wait() }()
 	<-running.Done()
-	// Nothing may hold the process up for long; what is cut off here goes on at
-	// the next start.
-	timeout := time.NewTimer(stopTime)
+	// A swap that has begun is finished, which may take as long as a component
+	// takes to stop. What is cut off here goes on at the next start.
+	timeout := time.NewTimer(workTime)
 	defer timeout.Stop()
 	select {
 	case err := <-ended:
 		return errors.Join(ignoreEnd(err), a.Close())
 	case <-timeout.C:
-		return errors.Join(graft.Errorf(graft.CodeInternal, "work did not end within %s and was cut off", stopTime), a.Close())
+		return errors.Join(graft.Errorf(graft.CodeInternal, "work did not end within %s and was cut off", workTime), a.Close())
 	}
 }
 

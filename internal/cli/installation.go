@@ -114,8 +114,17 @@ func printInstallation(w io.Writer, i *graft.Installation) {
 	fmt.Fprintln(w)
 	row(w, "SERVICE", "STATE", "RESTARTS", "PORTS", "REPLACES", "REASON")
 	for _, s := range services(i) {
-		row(w, s.Name, state(s), strconv.Itoa(s.Restarts), ports(i.Service(s.Name)), s.Replaces, s.Reason)
+		row(w, s.Name, state(s), strconv.Itoa(s.Restarts), published(i, s), s.Replaces, s.Reason)
 	}
+}
+
+// published are the ports of a service's container, which may have inherited
+// some; of one that has no container, those of its descriptor.
+func published(i *graft.Installation, s graft.ServiceStatus) string {
+	if len(s.Ports) > 0 {
+		return strings.Join(s.Ports, ", ")
+	}
+	return ports(i.Service(s.Name))
 }
 
 // state is a service's state, with the exit code once there is one.

@@ -36,7 +36,8 @@ type executor struct {
 
 // run carries out a plan: each operation once all that it comes after have
 // succeeded. After the first failure no further operation is started; the error
-// is that failure's.
+// is that failure's. When ctx ends, what is under way is given up, but for an
+// exchange that has begun.
 func (x *executor) run(ctx context.Context, p *plan) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -45,16 +46,20 @@ func (x *executor) run(ctx context.Context, p *plan) error {
 	for i := range done {
 		done[i] = make(chan struct{})
 	}
-	ended := make(chan struct{}, len(p.operations))
+	succeeded := make([]bool, len(p.operations)) // of those that are done
 	for i := range p.operations {
 		go func() {
-			defer func() { ended <- struct{}{} }()
-			for _, before := range p.operations[i].after {
-				select {
-				case <-done[before]:
-				case <-ctx.Done():
+			defer close(done[i])
+			o := &p.operations[i]
+			for _, before := range o.after {
+				<-done[before]
+				if !succeeded[before] {
 					return
 				}
+			}
+			ctx := ctx
+			if o.follows {
+				ctx = context.WithoutCancel(ctx)
 			}
 			if slots.Acquire(ctx, 1) != nil {
 				return
@@ -63,15 +68,15 @@ func (x *executor) run(ctx context.Context, p *plan) error {
 			if ctx.Err() != nil {
 				return
 			}
-			if err := x.execute(ctx, p, &p.operations[i]); err != nil {
+			if err := x.execute(ctx, p, o); err != nil {
 				cancel(err)
 				return
 			}
-			close(done[i])
+			succeeded[i] = true
 		}()
 	}
-	for range p.operations {
-		<-ended
+	for i := range done {
+		<-done[i]
 	}
 	return context.Cause(ctx)
 }

@@ -46,6 +46,10 @@ type operation struct {
 	cause  string
 	// after lists the operations, by index, that must have succeeded before.
 	after []int
+	// follows is true for all but the first step of an exchange between a
+	// component and its plugin: once it has begun, it is not interrupted, for
+	// between its steps nobody answers to the component's name.
+	follows bool
 
 	id        string // the container's id, or its name if it is yet to be created
 	name      string // the name to give it

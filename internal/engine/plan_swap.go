@@ -45,11 +45,12 @@ func (p *plan) record(v *want) int {
 // returns the last operation of it.
 func (p *plan) takeOver(w *world, v *want, after []int) (int, bool) {
 	cause := fmt.Sprintf("service %s replaces component %s", v.service.Name, v.name)
+	before := len(p.operations)
 	step := func(o operation) {
 		o.cause, o.after = cause, after
+		o.follows = len(p.operations) > before && o.kind != opWait
 		after = []int{p.add(o)}
 	}
-	before := len(p.operations)
 	component := w.container(v.component.ID)
 	aside := asideName(v.name, v.component.ID)
 	if component != nil && (component.Name != aside || component.RestartPolicy != "no") {
@@ -129,7 +130,7 @@ func (p *plan) putBack(w *world, swap *store.Swap, containers *[]*driver.Contain
 func (p *plan) exchange(swap *store.Swap, component, was *driver.Container, plugins []*driver.Container, cause string) {
 	var after []int
 	step := func(o operation) {
-		o.cause, o.after = cause, after
+		o.cause, o.after, o.follows = cause, after, len(after) > 0
 		after = []int{p.add(o)}
 	}
 	for _, c := range plugins {
