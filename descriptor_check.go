@@ -96,7 +96,7 @@ func (c *checker) addon() {
 }
 
 func (c *checker) service(at location, s *Service) {
-	c.text(at.at("service_name"), s.Name, resourceName)
+	c.text(at.at("service_name"), s.Name, resourceName, noGraftName)
 	c.text(at.at("image"), s.Image, imageReference)
 	c.optional(at.at("command"), s.Command, noNUL, shellWords)
 	c.list(at.at("networks"), s.Networks, resourceName, noEngineNetwork)

@@ -112,6 +112,15 @@ func all(text string, is func(byte) bool) bool {
 	return true
 }
 
+// noGraftName keeps off the names that the engine gives to containers on their
+// way in and out of a component's place.
+func noGraftName(name string) string {
+	if strings.Contains(name, ".graft-") {
+		return fmt.Sprintf(`%s is not a name for a service: names with ".graft-" are those of Graft itself.`, quote(name))
+	}
+	return ""
+}
+
 // noEngineNetwork keeps off the names that every Docker Engine has a network of
 // another kind for.
 func noEngineNetwork(name string) string {
@@ -136,10 +145,26 @@ func imageReference(image string) string {
 	if len(image) > maxImage {
 		return fmt.Sprintf("The name of an image has at most %d characters.", maxImage)
 	}
-	if _, err := reference.ParseNormalizedNamed(image); err != nil {
+	named, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
 		return fmt.Sprintf("%s is not the name of an image: %v.", quote(image), err)
 	}
+	// The parser takes every host with a dot for a registry, but can't tell which
+	// it is if host names don't allow its characters.
+	registry := reference.Domain(named)
+	if registry == "" {
+		host, _, _ := strings.Cut(image, "/")
+		return fmt.Sprintf("%s is not the host name of a registry: use letters, digits, dots and hyphens.", quote(host))
+	}
+	if u, err := url.Parse("//" + registry); err != nil || u.Port() != "" && !isPort(u.Port()) {
+		return fmt.Sprintf("%s is not the address of a registry: ports are numbers from 1 to 65535.", quote(registry))
+	}
 	return ""
+}
+
+func isPort(text string) bool {
+	_, ok := parsePort(text)
+	return ok
 }
 
 func semanticVersion(version string) string {

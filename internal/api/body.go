@@ -8,6 +8,7 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -40,11 +41,15 @@ func readBody(w http.ResponseWriter, r *http.Request) (body []byte, note string,
 	// A server without deadlines, such as a test's, reads on without one.
 	_ = controller.SetReadDeadline(time.Now().Add(bodyTime))
 	body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	_ = controller.SetReadDeadline(time.Time{})
+	if err == nil { // else the server still waits for the rest
+		_ = controller.SetReadDeadline(time.Time{})
+	}
 	var limit *http.MaxBytesError
 	switch {
 	case errors.As(err, &limit):
 		return nil, "", tooLarge()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, "", graft.WrapError(graft.CodeMalformed, err, "The body did not arrive within %s.", bodyTime)
 	case err != nil:
 		return nil, "", graft.WrapError(graft.CodeMalformed, err, "The body ended too early.")
 	case len(body) == 0:

@@ -2,11 +2,15 @@ package api
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
+	"testing/iotest"
+	"time"
 
 	"github.com/graftplatform/graft"
 )
@@ -126,6 +130,45 @@ func TestLimit(t *testing.T) {
 				t.Errorf("%s, length known %t: %d", name, known, response.StatusCode)
 			}
 		}
+	}
+}
+
+// deadlines remembers the read deadline that a handler set last.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	read time.Time
+}
+
+func (d *deadlines) SetReadDeadline(at time.Time) error { d.read = at; return nil }
+
+// The server reads what a handler left of a body before it answers; a deadline
+// has to be there as long as something is left.
+func TestBodyDeadline(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		body    io.Reader
+		status  int
+		message string
+	}{
+		"all there": {strings.NewReader(`{"status":"disabling"}`), 200, ""},
+		"too slow":  {io.MultiReader(strings.NewReader("{"), iotest.ErrReader(os.ErrDeadlineExceeded)), 400, "did not arrive within 30s"},
+		"too large": {strings.NewReader(strings.Repeat(" ", maxBody+1)), 413, "1 MiB"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, engine := newFakes()
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPatch, "/api/v1/addons/"+someID, c.body)
+			r.Header.Set("Content-Type", "application/json")
+			r.ContentLength = -1
+			w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+			NewEngine(engine, Options{}).ServeHTTP(w, r)
+			if w.Code != c.status || !strings.Contains(w.Body.String(), c.message) {
+				t.Errorf("%d %s, want %d %s", w.Code, w.Body, c.status, c.message)
+			}
+			if bounded := !w.read.IsZero(); bounded != (c.status != 200) {
+				t.Errorf("the deadline is %s", w.read)
+			}
+		})
 	}
 }
 

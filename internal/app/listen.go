@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -64,19 +65,68 @@ func (s *server) open() bool {
 	return !ok || !address.IP.IsLoopback()
 }
 
+const (
+	// bodyTime is how long a request's body may take to arrive.
+	bodyTime = 30 * time.Second
+	// bodyPause is how long one may pause on its way to the registry: images are
+	// large and lines can be slow.
+	bodyPause = 2 * time.Minute
+)
+
 // newHTTPServer bounds what a client can hold. Answers have two minutes, which
-// is beyond the longest poll; log streams set their own time. The registry has
-// no bounds for bodies: images are large and lines can be slow.
+// is beyond the longest poll; log streams set their own time.
 func newHTTPServer(role string, handler http.Handler, log *slog.Logger) *http.Server {
 	s := &http.Server{
-		Handler:           handler,
+		Handler:           boundBody(handler, bodyTime, false),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.With("role", role).Handler(), slog.LevelDebug),
 	}
-	if role != roleRegistry {
+	if role == roleRegistry {
+		s.Handler = boundBody(handler, bodyPause, true)
+	} else {
 		s.WriteTimeout = 2 * time.Minute
 	}
 	return s
+}
+
+// boundBody gives the body of a request its time: all of it or, if it is slow
+// but may go on, the next part of it. Without that, a client that announces a
+// body and never sends it keeps its connection for ever, whether a handler wants
+// the body or not: the server reads what is left before it answers. It is no
+// task for http.Server.ReadTimeout, which would end long polls, too.
+func boundBody(next http.Handler, limit time.Duration, slow bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			body := &boundedBody{r.Body, http.NewResponseController(w), limit}
+			body.extend()
+			if slow {
+				r.Body = body
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// boundedBody gives each read of a body a time of its own.
+type boundedBody struct {
+	io.ReadCloser
+	connection *http.ResponseController
+	limit      time.Duration
+}
+
+func (b *boundedBody) extend() {
+	// A connection without deadlines, such as a test's, has none.
+	_ = b.connection.SetReadDeadline(time.Now().Add(b.limit))
+}
+
+// Read implements io.Reader.
+func (b *boundedBody) Read(p []byte) (int, error) {
+	b.extend()
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		_ = b.connection.SetReadDeadline(time.Time{}) // it is all there
+	}
+	return n, err
 }

@@ -7,12 +7,14 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/app"
+	"github.com/graftplatform/graft/internal/version"
 )
 
 // Exit codes.
@@ -102,6 +104,11 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused (nothing was touched).`,
 		p.disableCommand(), p.enableCommand(), p.uninstallCommand(),
 		p.componentsCommand(), p.versionCommand(),
 	)
+	root.Version = version.String()
+	root.InitDefaultHelpCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		help.Args = knownCommand
+	}
 	return root
 }
 
@@ -115,6 +122,34 @@ func noCommand(root *cobra.Command, args []string) error {
 		names = append(names, cmd.Name())
 	}
 	return usagef("there is no command %q%s", args[0], didYouMean(args[0], names))
+}
+
+// knownCommand refuses to help with a command that does not exist.
+func knownCommand(help *cobra.Command, args []string) error {
+	if _, rest, err := help.Root().Find(args); err != nil || len(rest) > 0 {
+		return noCommand(help.Root(), args)
+	}
+	return nil
+}
+
+// oneArgument wants the one argument that a command's usage names.
+func oneArgument(cmd *cobra.Command, args []string) error {
+	_, what, _ := strings.Cut(cmd.Use, " ")
+	switch len(args) {
+	case 0:
+		return usagef("%q needs one argument: %s", cmd.CommandPath(), what)
+	case 1:
+		return nil
+	}
+	return usagef("%q takes one argument, %s, and was given %d: %q", cmd.CommandPath(), what, len(args), args)
+}
+
+// noArgument wants none.
+func noArgument(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usagef("%q takes no argument, and was given %q", cmd.CommandPath(), args)
 }
 
 // usageError is an error in how the command was called.

@@ -13,7 +13,7 @@ func (p *program) componentsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "components",
 		Short: "List the components of the orchestrator that plugins can replace",
-		Args:  cobra.NoArgs,
+		Args:  noArgument,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := p.engineClient()
 			if err != nil {

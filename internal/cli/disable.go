@@ -15,7 +15,7 @@ func (p *program) disableCommand() *cobra.Command {
 		Short: "Take an installed addon out of service, and put back what it replaced",
 		Long: `Take an installed addon out of service: its containers are removed, and the
 components that its plugins replaced come back. "graft enable" undoes it.`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.engineClient()
 			if err != nil {

@@ -13,7 +13,7 @@ func (p *program) enableCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "enable NAME|ID",
 		Short: "Put a disabled addon into service again",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.engineClient()
 			if err != nil {

@@ -37,7 +37,7 @@ func (g *globalFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&g.engine, "engine", "", "`URL` of the engine (default http://127.0.0.1:11101, for --plane cluster :11201)")
 	flags.StringVar(&g.marketplace, "marketplace", "", "`URL` of the marketplace (default http://127.0.0.1:11102)")
 	flags.StringVarP(&g.output, "output", "o", outputTable, "`format` of the output: table, json or yaml")
-	flags.StringVar(&g.plane, "plane", string(graft.PlaneRoot), "plane of the orchestrator: root or cluster")
+	flags.StringVar(&g.plane, "plane", string(graft.PlaneRoot), "`plane` of the orchestrator: root or cluster")
 	setting(flags, "data-dir", "engine", "marketplace", "output", "plane")
 }
 

@@ -21,7 +21,7 @@ name the newest approved one.
 It fails unless every service runs; the reasons and the last log lines are
 printed.`,
 		Example: "  graft install hello\n  graft install --dry-run scheduler",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := p.marketplaceID(cmd.Context(), args[0])
 			if err != nil {
@@ -62,7 +62,7 @@ func (p *program) install(ctx context.Context, marketplaceID string, w *waiting)
 	}
 	i, err := c.Install(ctx, marketplaceID)
 	if err != nil {
-		return err
+		return p.noSuchAddon(err, marketplaceID)
 	}
 	if !w.wait {
 		return p.print(i, func(w io.Writer) { printInstallation(w, i) })
@@ -78,7 +78,16 @@ func (p *program) planInstall(ctx context.Context, marketplaceID string) error {
 	}
 	plan, err := c.PlanInstall(ctx, marketplaceID)
 	if err != nil {
-		return err
+		return p.noSuchAddon(err, marketplaceID)
 	}
 	return p.print(plan, func(w io.Writer) { printPlan(w, plan) })
+}
+
+// noSuchAddon says which addon was not found, and where; servers don't.
+func (p *program) noSuchAddon(err error, marketplaceID string) error {
+	if graft.ErrorCode(err) != graft.CodeNotFound {
+		return err
+	}
+	return graft.WrapError(graft.CodeNotFound, err, "the marketplace that the engine at %s asks has no addon with the id %s\n\"graft search\" lists those that can be installed",
+		p.flags.engineURL(), marketplaceID)
 }

@@ -37,7 +37,15 @@ func settled(i *graft.Installation) bool {
 	if i.Details != nil && i.Details.Generation < i.Generation {
 		return false
 	}
-	return i.Status != graft.StatusInstalling && i.Status != graft.StatusDisabling
+	switch i.Status {
+	case graft.StatusInstalling, graft.StatusDisabling:
+		return false
+	case graft.StatusFailed:
+		// An engine that gave up still takes everything back, and then says
+		// whether it could. Those of the old system give no details.
+		return i.Details == nil || !i.Details.GaveUp || i.Details.Outcome != ""
+	}
+	return true
 }
 
 // installationLine is the progress of an installation.
@@ -84,7 +92,7 @@ func failure(i *graft.Installation) error {
 	}
 	for _, s := range d.Services {
 		if s.Reason != "" && !strings.Contains(d.Reason, s.Reason) {
-			message += fmt.Sprintf("\n%s is %s: %s", s.Name, s.State, s.Reason)
+			message += fmt.Sprintf("\nservice %s (%s) %s", s.Name, s.State, s.Reason)
 		}
 	}
 	switch d.Outcome {

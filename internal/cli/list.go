@@ -17,7 +17,7 @@ func (p *program) listCommand() *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List the installed addons",
-		Args:    cobra.NoArgs,
+		Args:    noArgument,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if status != "" && !slices.Contains(statuses(), graft.InstallationStatus(status)) {
 				return usagef("there is no status %q: use one of %s", status, joined(statuses()))

@@ -20,7 +20,7 @@ func (p *program) logsCommand() *cobra.Command {
 		Short:   "Print the output of an installed addon's services",
 		Long:    "Print the output of an installed addon's services, each line after the service's\nname. It is text whatever --output says.",
 		Example: "  graft logs hello\n  graft logs -f --service web --since 10m hello",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if o.Since, err = parseSince(since, time.Now()); err != nil {

@@ -15,7 +15,7 @@ func (p *program) planCommand() *cobra.Command {
 		Short: "Show what the engine would do next for an installed addon",
 		Long: `Show what the engine would do next for an installed addon, each operation with
 its cause. For one that is not installed yet use "graft install --dry-run".`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.engineClient()
 			if err != nil {

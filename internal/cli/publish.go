@@ -24,7 +24,7 @@ func (p *program) publishCommand() *cobra.Command {
 The descriptor is checked here first. The marketplace then asks the registries
 for its images; once all are found the addon is approved and can be installed.`,
 		Example: "  graft publish addon.json\n  graft publish --image registry.example/web:1 template.json",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.checkDescriptor(args[0], images)
 			if err != nil {

@@ -18,7 +18,7 @@ func (p *program) showCommand() *cobra.Command {
 		Short:   "Show an addon of the marketplace",
 		Long:    "Show an addon of the marketplace: by its id whatever its status, by its name the\nnewest approved one.",
 		Example: "  graft show hello\n  graft show -o yaml 6b0342fd771242bc7f1c506c",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.marketClient()
 			if err != nil {

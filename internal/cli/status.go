@@ -10,7 +10,7 @@ func (p *program) statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status NAME|ID",
 		Short: "Show an installed addon and its services",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.engineClient()
 			if err != nil {

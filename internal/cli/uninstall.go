@@ -29,7 +29,7 @@ its plugins replaced come back, and then removed.
 
 With --wait=false one that is not disabled is only asked to be; run it again to
 remove it.`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.engineClient()
 			if err != nil {

@@ -41,7 +41,7 @@ ORCHESTRATION_PLANE, DEFAULT_PROJECT_NAME, ADDONS_ID_LABEL and
 ADDONS_SERVICE_NAME_LABEL. GRAFT_* variables beat them.`,
 		Example: `  graft up
   graft up --roles engine,dashboard --plane cluster --marketplace http://root.example:11102`,
-		Args: cobra.NoArgs,
+		Args: noArgument,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := p.completeUp(&up); err != nil {
 				return err
@@ -56,7 +56,7 @@ ADDONS_SERVICE_NAME_LABEL. GRAFT_* variables beat them.`,
 func (u *upFlags) register(flags *pflag.FlagSet) {
 	o := &u.options
 	roles := []string{app.RoleMarketplace, app.RoleEngine, app.RoleDashboard}
-	flags.StringSliceVar(&o.Roles, "roles", roles, "what this process runs")
+	flags.StringSliceVar(&o.Roles, "roles", roles, "`roles` that this process runs")
 	flags.StringVar(&o.MarketplaceListen, "marketplace-listen", loopback+marketplacePort, "`address` of the marketplace")
 	flags.StringVar(&o.EngineListen, "engine-listen", "", "`address` of the engine (default 127.0.0.1:11101, for --plane cluster :11201)")
 	flags.StringVar(&o.DashboardListen, "dashboard-listen", "", "`address` of the dashboard (default 127.0.0.1:11103, for --plane cluster :11203)")
@@ -80,6 +80,9 @@ func (p *program) completeUp(u *upFlags) error {
 	o.Plane = graft.Plane(p.flags.plane)
 	o.DataDir = p.flags.dataDir
 	o.Marketplace = p.flags.marketplace
+	if len(o.Roles) == 0 {
+		return usagef("--roles names none: choose from %s, %s and %s", app.RoleMarketplace, app.RoleEngine, app.RoleDashboard)
+	}
 	engine, dashboard := enginePort, dashboardPort
 	if p.flags.cluster() {
 		engine, dashboard = clusterEnginePort, clusterDashboardPort

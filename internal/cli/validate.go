@@ -34,7 +34,7 @@ func (p *program) validateCommand() *cobra.Command {
 Every problem is printed with its line and field. What can be published may
 still have warnings.`,
 		Example: "  graft validate addon.json\n  graft validate --image web=registry.example/web:1 template.json",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneArgument,
 		RunE: func(_ *cobra.Command, args []string) error {
 			c, err := p.checkDescriptor(args[0], images)
 			if err != nil {

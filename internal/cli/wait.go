@@ -49,15 +49,13 @@ type follower[T any] struct {
 func (f follower[T]) follow(ctx context.Context, g *progress, doc *T) (*T, error) {
 	defer g.end()
 	var lostSince time.Time
-	for {
-		g.say(f.say(doc))
-		if f.settled(doc) {
-			return doc, nil
-		}
+	g.say(f.say(doc))
+	for !f.settled(doc) {
 		next, err := f.next(ctx, f.revision(doc))
 		switch {
 		case err == nil:
 			doc, lostSince = next, time.Time{}
+			g.say(f.say(doc))
 			continue
 		case context.Cause(ctx) != nil:
 			return doc, context.Cause(ctx)
@@ -73,6 +71,7 @@ func (f follower[T]) follow(ctx context.Context, g *progress, doc *T) (*T, error
 			return doc, err
 		}
 	}
+	return doc, nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -3,7 +3,8 @@
 // there is, plans what is to be done, executes that, and writes down the status
 // that it saw. plan and assess are pure: no I/O, no clock.
 //
-// Read it in this order: world.go (what was observed), plan.go and swap.go
-// (what to do about it), assess.go (what to tell users), execute.go, loop.go;
+// Read it in this order: world.go (what was observed), plan.go and plan_swap.go
+// (what to do about it), assess.go (what to tell users), execute.go, loop.go,
+// operations.go;
 // engine.go is what the API calls.
 package engine

@@ -52,6 +52,7 @@ func TestBadPaths(t *testing.T) {
 	s := newServer(t)
 	s.want(t, 200, "{}", "GET", "/v2/", nil)
 	s.want(t, 200, "{}", "GET", "/v2", nil)
+	s.want(t, 200, "", "HEAD", "/v2/", nil)
 	s.want(t, 404, "UNSUPPORTED", "GET", "/", nil)
 	s.want(t, 404, "UNSUPPORTED", "GET", "/v2/nothing", nil)
 	for _, name := range []string{"..", "a/..", "a/../b", "_manifests", "a/_tags", "A", "a//b", "a%00", "%2e%2e%2f%2e%2e", strings.Repeat("a", 256)} {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,6 +63,8 @@ func (r *Registry) fail(w http.ResponseWriter, request *http.Request, err error)
 	case errors.As(err, &p):
 	case errors.As(err, &tooLarge):
 		p = newProblem(http.StatusRequestEntityTooLarge, "SIZE_INVALID", "the manifest is larger than 4 MiB")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		p = newProblem(http.StatusBadRequest, "BLOB_UPLOAD_INVALID", "the body stopped arriving, and the request was given up")
 	case request.Context().Err() != nil, errors.Is(err, io.ErrUnexpectedEOF):
 		p = newProblem(http.StatusBadRequest, "BLOB_UPLOAD_INVALID", "the request ended before its body did")
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):

@@ -25,7 +25,8 @@ func (r *Registry) tags(repository string) ([]string, error) {
 }
 
 func (r *Registry) listTags(w http.ResponseWriter, request *http.Request, repository, _ string) error {
-	if _, err := os.Stat(filepath.Dir(r.manifestPath(repository, ""))); err != nil {
+	// The directory of "a" is there, too, when only "a/b" was pushed.
+	if _, err := os.Stat(r.manifestPath(repository, "")); err != nil {
 		if absent(err) {
 			return newProblem(http.StatusNotFound, "NAME_UNKNOWN", "repository unknown to this registry")
 		}

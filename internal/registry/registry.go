@@ -25,7 +25,8 @@ import (
 )
 
 // Registry is a http.Handler for everything below /v2/. Its server must leave
-// uploads the time that they take: no ReadTimeout, only one for headers.
+// uploads the time that they take: no ReadTimeout, only one for headers, and a
+// read deadline that is put off as long as bodies go on.
 type Registry struct {
 	dir     string
 	log     *slog.Logger
@@ -80,9 +81,9 @@ type handler func(w http.ResponseWriter, r *http.Request, repository, reference 
 func (r *Registry) newRoutes() []route {
 	path := func(pattern string) *regexp.Regexp { return regexp.MustCompile(`^/v2/` + pattern + `$`) }
 	return []route{
-		{path(``), map[string]handler{"GET": r.ping}},
-		{path(`_catalog`), map[string]handler{"GET": r.catalog}},
-		{path(namePattern + `/tags/list`), map[string]handler{"GET": r.listTags}},
+		{path(``), map[string]handler{"GET": r.ping, "HEAD": r.ping}},
+		{path(`_catalog`), map[string]handler{"GET": r.catalog, "HEAD": r.catalog}},
+		{path(namePattern + `/tags/list`), map[string]handler{"GET": r.listTags, "HEAD": r.listTags}},
 		{path(namePattern + `/manifests/(` + tagPattern + `|` + digestPattern + `)`), map[string]handler{
 			"GET": r.getManifest, "HEAD": r.getManifest, "PUT": r.putManifest, "DELETE": r.deleteManifest,
 		}},

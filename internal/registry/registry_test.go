@@ -17,6 +17,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/random"
@@ -209,6 +210,7 @@ func TestListsAndDeletion(t *testing.T) {
 	list("/v2/b/x/tags/list?n=0", `{"name":"b/x","tags":[]}`)
 	s.want(t, 400, "PAGINATION_NUMBER_INVALID", "GET", "/v2/b/x/tags/list?n=x", nil)
 	s.want(t, 404, "NAME_UNKNOWN", "GET", "/v2/nobody/tags/list", nil)
+	s.want(t, 404, "NAME_UNKNOWN", "GET", "/v2/a-b_c.d/tags/list", nil) // there is a-b_c.d/e only
 
 	sum, err := image.Digest()
 	if err != nil {
@@ -279,6 +281,36 @@ func TestWrongDigestLeavesNothing(t *testing.T) {
 	if files := s.files(t, "."); len(files) > 0 {
 		t.Errorf("files left: %v", files)
 	}
+}
+
+func TestUploadInOneRequestThatBreaksLeavesNothing(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v2/a/blobs/uploads/?digest="+digest([]byte("whole")),
+		io.MultiReader(strings.NewReader("half"), brokenReader{}))
+	response := httptest.NewRecorder()
+	s.handler.Load().ServeHTTP(response, request)
+	if response.Code < 400 {
+		t.Errorf("status is %d", response.Code)
+	}
+	if files := s.files(t, "."); len(files) > 0 {
+		t.Errorf("files left: %v", files)
+	}
+}
+
+func TestUploadThatStopsCanGoOn(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	at := s.want(t, 202, "", "POST", "/v2/a/blobs/uploads/", nil).Header.Get("Location")
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPatch, at,
+		io.MultiReader(strings.NewReader("half"), iotest.ErrReader(os.ErrDeadlineExceeded)))
+	response := httptest.NewRecorder()
+	s.handler.Load().ServeHTTP(response, request)
+	if response.Code != http.StatusBadRequest || !strings.Contains(response.Body.String(), "stopped arriving") {
+		t.Errorf("%d %s", response.Code, response.Body)
+	}
+	s.want(t, 202, "", "PATCH", at, []byte(" more"), "Content-Range", "4-8")
+	s.want(t, 201, "", "PUT", at+"?digest="+digest([]byte("half more")), nil)
 }
 
 func TestUploadsEndWithARestart(t *testing.T) {

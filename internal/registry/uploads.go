@@ -105,6 +105,20 @@ func (all *uploads) with(id string, fn func(*upload) error) error {
 	return err
 }
 
+// drop ends an upload if it is still open.
+func (all *uploads) drop(id string) error {
+	all.mu.Lock()
+	u := all.open[id]
+	delete(all.open, id)
+	all.mu.Unlock()
+	if u == nil {
+		return nil
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.cancel()
+}
+
 func (all *uploads) close() error {
 	all.mu.Lock()
 	open := all.open
@@ -130,7 +144,8 @@ func (r *Registry) startUpload(w http.ResponseWriter, request *http.Request, rep
 		return err
 	}
 	if request.URL.Query().Has("digest") {
-		return r.finishUpload(w, request, repository, id)
+		// Its client never learns the id: if it fails, nobody goes on with it.
+		return errors.Join(r.finishUpload(w, request, repository, id), r.uploads.drop(id))
 	}
 	return r.uploads.with(id, func(u *upload) error {
 		progress(w, repository, id, u)

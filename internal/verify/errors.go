@@ -44,6 +44,10 @@ func explain(err error, t target, after time.Duration) error {
 		return graft.WrapError(graft.CodeInvalid, err,
 			"Registry %s answered with more than 4 MiB for image %s, which no proper image needs.", t.registry(), t.image)
 	}
+	if errors.Is(err, errTooMany) {
+		return graft.WrapError(graft.CodeUpstream, err,
+			"Registry %s redirects without end when it is asked for image %s. Correct the registry, or the reference.", t.registry(), t.image)
+	}
 	if reason, ok := tlsReason(err, t.name.Context().Scheme() == "http"); ok {
 		return graft.WrapError(graft.CodeUpstream, err, "Registry %s can't be trusted: %s (image %s).", t.registry(), reason, t.image)
 	}

@@ -69,6 +69,7 @@ func TestAnswers(t *testing.T) {
 		"ping is refused":    {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, graft.CodeUnavailable, []string{"503"}},
 		"config of no place": {configFile(`{}`), graft.CodeInvalid, []string{"which platform"}},
 		"forged config":      {forgedConfig, graft.CodeUpstream, nil},
+		"round in circles":   {circle, graft.CodeUpstream, []string{"redirects without end"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -103,6 +104,13 @@ func endless(w http.ResponseWriter, r *http.Request) {
 		if _, err := w.Write(block); err != nil {
 			return
 		}
+	}
+}
+
+// circle redirects every question to where it was asked.
+func circle(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/v2/" {
+		http.Redirect(w, r, r.URL.Path, http.StatusTemporaryRedirect)
 	}
 }
 

@@ -12,20 +12,33 @@ import (
 // maxResponse bounds what is read of any one response.
 const maxResponse = 4 << 20
 
-// errTooLarge ends the reading of a response.
-var errTooLarge = errors.New("the response is larger than 4 MiB")
+// maxRequests bounds how many requests are sent for one image. A registry with a
+// token service and storage elsewhere takes eight; the library that asks follows
+// redirects without end.
+const maxRequests = 30
 
-// boundedTransport bounds the size of every response and remembers what the
-// registry asked for when it was busy. It serves one Resolve.
+var (
+	// errTooLarge ends the reading of a response.
+	errTooLarge = errors.New("the response is larger than 4 MiB")
+	// errTooMany ends what would go round in circles.
+	errTooMany = errors.New("the registry redirects without end")
+)
+
+// boundedTransport bounds the size of every response and their number, and
+// remembers what the registry asked for when it was busy. It serves one Resolve.
 type boundedTransport struct {
 	inner http.RoundTripper
 
-	mu    sync.Mutex
-	after time.Duration
+	mu       sync.Mutex
+	requests int
+	after    time.Duration
 }
 
 // RoundTrip implements http.RoundTripper.
 func (t *boundedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	if !t.count() {
+		return nil, errTooMany
+	}
 	response, err := t.inner.RoundTrip(request)
 	if err != nil {
 		return nil, err
@@ -40,6 +53,14 @@ func (t *boundedTransport) RoundTrip(request *http.Request) (*http.Response, err
 	}
 	response.Body = &boundedBody{response.Body, maxResponse}
 	return response, nil
+}
+
+// count is whether one more request may be sent.
+func (t *boundedTransport) count() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.requests++
+	return t.requests <= maxRequests
 }
 
 func (t *boundedTransport) retryAfter() time.Duration {

@@ -1,0 +1,172 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/graftplatform/graft"
+)
+
+// Back-off of what is tried again.
+const (
+	firstRetry = time.Second
+	lastRetry  = 5 * time.Minute
+	// attemptsToInstall bounds how often a first start is tried while its
+	// failure looks temporary.
+	attemptsToInstall = 5
+)
+
+var (
+	errSpecChanged = errors.New("the spec changed")
+	errStopping    = errors.New("the engine stops")
+)
+
+// attempts is what the engine remembers of failures at one generation.
+type attempts struct {
+	generation int64
+	count      int
+	next       time.Time
+}
+
+// busy returns the installations with an operation under way.
+func (e *Engine) busy() map[string]bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	busy := make(map[string]bool, len(e.running))
+	for id := range e.running {
+		busy[id] = true
+	}
+	return busy
+}
+
+// launch executes a plan in the background.
+func (e *Engine) launch(ctx context.Context, inst *graft.Installation, p *plan) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	e.mu.Lock()
+	e.running[inst.ID] = cancel
+	e.mu.Unlock()
+	log := e.log.With("addon", inst.Name, "installation", inst.ID)
+	log.Info("executing plan", "plan", p.String())
+	x := &executor{driver: e.driver, observer: e.observer, store: e.store, changed: e.changed, log: log, step: e.stepper(ctx, inst)}
+	e.operations.Go(func() {
+		err := x.run(ctx, p)
+		e.finish(ctx, inst, err)
+		cancel(nil)
+		e.mu.Lock()
+		delete(e.running, inst.ID)
+		e.mu.Unlock()
+		e.updated.beat()
+		e.poke()
+	})
+}
+
+// stopOperations ends what is under way and waits for it. Everything stays as
+// it is; the next engine goes on from there.
+func (e *Engine) stopOperations() {
+	e.mu.Lock()
+	for _, cancel := range e.running {
+		cancel(errStopping)
+	}
+	e.mu.Unlock()
+	e.operations.Wait()
+}
+
+// interrupt ends an installation's operation because its spec changed.
+func (e *Engine) interrupt(id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if cancel, ok := e.running[id]; ok {
+		cancel(errSpecChanged)
+	}
+	delete(e.failures, id)
+}
+
+// finish judges how a plan's execution ended.
+func (e *Engine) finish(ctx context.Context, inst *graft.Installation, err error) {
+	switch {
+	case err == nil:
+		e.mu.Lock()
+		delete(e.failures, inst.ID)
+		e.mu.Unlock()
+		return
+	case ctx.Err() != nil: // interrupted: whatever is next is planned anew
+		return
+	}
+	reason := err.Error()
+	var failed *operationError
+	if errors.As(err, &failed) {
+		reason = failed.reason()
+	}
+	count := e.noteFailure(inst)
+	temporary := failed.temporary() && count < attemptsToInstall
+	details := e.detailsOf(inst)
+	details.Step = ""
+	if wantsUp(inst) {
+		details.Reason = reason
+	}
+	switch {
+	case !wantsUp(inst):
+		stuck(details, reason)
+		e.write(ctx, inst, inst.Status, details, inst.Logs)
+	case settled(inst), temporary:
+		e.write(ctx, inst, inst.Status, details, inst.Logs)
+	default:
+		e.giveUp(ctx, inst, details)
+	}
+}
+
+// stuck notes that something can't be taken back for now. Why the installation
+// failed in the first place, if it did, stays the reason.
+func stuck(details *graft.StatusDetails, reason string) {
+	details.Outcome = graft.OutcomeNotRestored
+	if details.GaveUp {
+		details.Step = "to be tried again: " + reason
+		return
+	}
+	details.Step, details.Reason = "", reason
+}
+
+// giveUp marks an installation as failed, with the last lines of its containers
+// while they are still there. The next plan takes everything back.
+func (e *Engine) giveUp(ctx context.Context, inst *graft.Installation, details *graft.StatusDetails) {
+	details.GaveUp = true
+	logs := ""
+	if w, err := e.world(ctx); err == nil {
+		a := assess(w, inst, time.Now())
+		details.FailedServices, details.Services = a.details.FailedServices, a.details.Services
+		logs = e.lastLines(ctx, w, inst, a.details.FailedServices)
+	}
+	e.mu.Lock()
+	delete(e.failures, inst.ID)
+	e.mu.Unlock()
+	e.write(ctx, inst, graft.StatusFailed, details, logs)
+}
+
+// noteFailure counts a failure and sets when to try again.
+func (e *Engine) noteFailure(inst *graft.Installation) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f := e.failures[inst.ID]
+	if f.generation != inst.Generation {
+		f = attempts{generation: inst.Generation}
+	}
+	f.count++
+	delay := min(firstRetry<<min(f.count-1, 20), lastRetry)
+	delay = delay/2 + rand.N(delay/2+1)
+	f.next = time.Now().Add(delay)
+	e.failures[inst.ID] = f
+	return f.count
+}
+
+// retryAt is when the next attempt may be made; zero: now.
+func (e *Engine) retryAt(inst *graft.Installation) time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f := e.failures[inst.ID]
+	if f.generation != inst.Generation {
+		return time.Time{}
+	}
+	return f.next
+}
