@@ -20,9 +20,11 @@ if [ "${1:-}" = clean ]; then
   exit
 fi
 
+must_be_free
 scripts/setup.sh
 with_docker "$@"
 own_settings
+# Docker could not be asked before it was there.
 must_be_free
 make -s build
 new_state

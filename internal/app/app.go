@@ -91,7 +91,8 @@ func (a *App) build(ctx context.Context) error {
 			return err
 		}
 	}
-	if a.options.keeps() {
+	switch {
+	case a.options.keeps():
 		var err error
 		if db, err = store.Open(ctx, a.options.DataDir); err != nil {
 			return err
@@ -102,6 +103,12 @@ func (a *App) build(ctx context.Context) error {
 				return err
 			}
 		}
+	case a.options.needsData(): // the built-in registry alone
+		lock, err := store.LockDir(a.options.DataDir)
+		if err != nil {
+			return err
+		}
+		a.onClose(lock.Close)
 	}
 	catalog, err := a.buildMarketplace(db)
 	if err != nil {

@@ -174,8 +174,12 @@ func advance(i *graft.Installation) {
 	i.Status = graft.StatusActive
 	switch i.Name {
 	case "crash":
+		// First it gives up, then it takes everything back.
+		if details.Outcome = ""; i.Details.GaveUp {
+			details.Outcome = graft.OutcomeRestored
+		}
 		i.Status, i.Logs = graft.StatusFailed, "web | no such file\n"
-		details.Reason, details.Outcome = "a service ended", graft.OutcomeRestored
+		details.Reason, details.GaveUp = "a service ended", true
 		service.State, service.Reason = graft.ServiceExited, "exit code 1"
 	case "touchy":
 		i.Status = graft.StatusFailed

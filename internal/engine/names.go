@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 
 	"github.com/graftplatform/graft"
@@ -41,8 +43,18 @@ func (s Settings) scoped(addon, name string) string {
 			b.WriteByte('-')
 		}
 	}
-	return b.String() + "_" + name
+	full := b.String() + "_" + name
+	if len(full) <= maxResourceName {
+		return full
+	}
+	sum := sha256.Sum256([]byte(full))
+	digest := hex.EncodeToString(sum[:16])
+	return full[:maxResourceName-len(digest)-1] + "-" + digest
 }
+
+// maxResourceName is how long a volume's name may be for Docker: it becomes a
+// directory.
+const maxResourceName = 255
 
 // Names of containers on their way in or out of a component's place. They carry
 // a dot so that no service can be called that.

@@ -183,6 +183,35 @@ func TestSlowRegistryBlocksNobody(t *testing.T) {
 	})
 }
 
+// However many images of an addon are in registries that hang, a round ends.
+func TestARoundEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t, market.Options{})
+		images := make([]string, 50)
+		for i := range images {
+			images[i] = fmt.Sprint("hangs", i)
+			p.resolver.set(images[i], func(ctx context.Context) error {
+				ctx, cancel := context.WithTimeout(ctx, 30*time.Second) // as a verifier does
+				defer cancel()
+				<-ctx.Done()
+				return graft.Errorf(graft.CodeUnavailable, "too slow")
+			})
+		}
+		id := p.publish("a", images...).ID
+		time.Sleep(3 * time.Minute)
+		v := p.settled(id).Verification
+		if v == nil || v.NextAttempt == nil || len(v.Images) != len(images) {
+			t.Fatalf("after three minutes: %+v", v)
+		}
+		for _, image := range v.Images {
+			if !image.Temporary || image.Reason == "" {
+				t.Errorf("image %+v", image)
+			}
+		}
+	})
+}
+
 func TestWorkersAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

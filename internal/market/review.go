@@ -48,15 +48,25 @@ func (m *Market) resolveAll(ctx context.Context, addon *graft.Addon) ([]graft.Im
 	return reports, after
 }
 
-// askAll fills in the answers, several at a time.
+// roundTime bounds one round of questions for an addon, so that registries that
+// hang do not keep others from being asked for their addons.
+const roundTime = 2 * time.Minute
+
+// askAll fills in the answers, several at a time. Those that do not come within
+// the round are temporary failures.
 func (m *Market) askAll(ctx context.Context, answers map[string]*answer) {
+	ctx, cancel := context.WithTimeout(ctx, roundTime)
+	defer cancel()
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, m.Images)
 	for image, a := range answers {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			a.result, a.err = m.ask(ctx, image)
+			if a.result, a.err = m.ask(ctx, image); a.err != nil && ctx.Err() != nil {
+				a.err = graft.WrapError(graft.CodeUnavailable, a.err,
+					"Image %s: its registry, or one that was asked before it, is too slow.", image)
+			}
 		})
 	}
 	wg.Wait()

@@ -88,7 +88,7 @@ func (f AddonFilter) where(after string) (string, []any) {
 // Bounds of what is read at once.
 const (
 	pageRows  = 256
-	pageBytes = 1 << 20
+	pageBytes = 64 << 10
 )
 
 // EachAddon calls fn with the JSON document of each addon that the filter

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +12,16 @@ import (
 
 	"github.com/graftplatform/graft"
 )
+
+// LockDir makes a data directory that has no database and takes its lock, so
+// that no other process uses it. Close gives it back. Errors are those of Open.
+func LockDir(dir string) (io.Closer, error) {
+	file, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	return file, nil
+}
 
 // lockDir makes dir and takes its lock, which ends with the file that is
 // returned or with the process, however that ends.
@@ -54,6 +65,17 @@ func holder(file *os.File) string {
 		return " (process " + pid + ")"
 	}
 	return ""
+}
+
+// makePrivate makes the database's file before SQLite does, and takes the rights
+// of others away: descriptors may hold secrets. SQLite gives its other files the
+// same mode.
+func makePrivate(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Chmod(0o600), file.Close())
 }
 
 func dirError(err error, dir string) error {

@@ -53,14 +53,18 @@ func Open(ctx context.Context, dataDir string) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context) error {
-	var err error
-	if s.write, err = openWriter(filepath.Join(s.dir, FileName)); err != nil {
+	path := filepath.Join(s.dir, FileName)
+	err := makePrivate(path)
+	if err != nil {
+		return err
+	}
+	if s.write, err = openWriter(path); err != nil {
 		return err
 	}
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
-	s.read, err = openReaders(filepath.Join(s.dir, FileName))
+	s.read, err = openReaders(path)
 	return err
 }
 
