@@ -24,7 +24,16 @@ import (
 type Driver interface {
 	Observer
 	Containers
+	Restorer
 	Resources
+}
+
+// Restorer makes containers again that somebody removed.
+type Restorer interface {
+	// Recreate makes a container as a Container.Record says, under another
+	// name, with all its networks and their aliases, not started. Its image
+	// and networks must be present. Taken: CodeConflict.
+	Recreate(ctx context.Context, record json.RawMessage, name string) error
 }
 
 // Observer sees what there is.
@@ -78,7 +87,9 @@ type Resources interface {
 	// CreateNetwork and CreateVolume succeed when one of that name with all of
 	// these labels exists; CodeConflict when one without them does.
 	CreateNetwork(ctx context.Context, spec NetworkSpec) error
-	RemoveNetwork(ctx context.Context, name string) error
+	// RemoveNetwork removes the network with that id or, if there is no such
+	// id, every one of that name.
+	RemoveNetwork(ctx context.Context, idOrName string) error
 	CreateVolume(ctx context.Context, spec VolumeSpec) error
 	RemoveVolume(ctx context.Context, name string) error
 }
@@ -130,10 +141,12 @@ type Container struct {
 	StartedAt  time.Time // zero: never
 	FinishedAt time.Time // zero: never ended
 
-	Endpoints     []Endpoint // networks it is configured for, running or not, by name
-	Ports         []Port     // published ones as configured, running or not, in order
-	NetworkMode   string     // as configured: a network's name, host, none, container:…
-	RestartPolicy string     // as graft.Service.Restart
+	Endpoints     []Endpoint    // networks it is configured for, running or not, by name
+	Ports         []Port        // published ones as configured, running or not, in order
+	NetworkMode   string        // as configured: a network's name, host, none, container:…
+	RestartPolicy string        // as graft.Service.Restart
+	AutoRemove    bool          // the runtime removes it when it ends
+	StopTimeout   time.Duration // how long a stop waits before it kills
 
 	// Record is everything that the runtime knows, to be written down before
 	// the container is touched. Other packages do not look inside.

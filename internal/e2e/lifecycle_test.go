@@ -264,3 +264,30 @@ func TestRefusals(t *testing.T) {
 	p.uninstall(first.ID)
 	s.nothingLeft()
 }
+
+// Somebody prunes stopped containers while a plugin is in a component's place.
+func TestPrunedComponent(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.up(graft.PlaneCluster, t.TempDir())
+	port, name := freePort(t), s.prefix+"-scheduler"
+	id := s.component(graft.PlaneCluster, name, s.imageNamed("core", "NAME=core"), port)
+	inst := p.install(s.addon("better", service(name, s.imageNamed("plugin", "NAME=plugin"))), graft.StatusActive)
+	if _, err := s.docker.ContainerRemove(t.Context(), id, docker.ContainerRemoveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	answers(t, port, "plugin")
+	p.uninstall(inst.ID)
+	answers(t, port, "core")
+	c, err := s.docker.ContainerInspect(t.Context(), name, docker.ContainerInspectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if policy := c.Container.HostConfig.RestartPolicy.Name; policy != "always" {
+		t.Errorf("restart policy %q", policy)
+	}
+	aliases := c.Container.NetworkSettings.Networks[s.prefix+"-oakestra"].Aliases
+	if !strings.Contains(strings.Join(aliases, " "), "also-"+name) {
+		t.Errorf("aliases %v", aliases)
+	}
+}

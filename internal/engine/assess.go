@@ -159,7 +159,7 @@ func assessRunning(status graft.ServiceStatus, c *driver.Container, before *graf
 			exitCode = *before.ExitCode // known before this engine's time
 		}
 		status.State, status.ExitCode = graft.ServiceRestarting, &exitCode
-		status.Reason = fmt.Sprintf("exited with code %d and was restarted (%d times)", exitCode, c.Restarts)
+		status.Reason = fmt.Sprintf("exited with code %d and was restarted (%d×)", exitCode, c.Restarts)
 		return status, stableAt
 	case c.Health == "starting":
 		status.State = graft.ServiceStarting

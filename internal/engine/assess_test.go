@@ -30,7 +30,7 @@ func TestAssess(t *testing.T) {
 		{"one ended", ok, died, false, graft.StatusPartiallyActive, `service "b" exited with code 3`, 0},
 		{"both ended", died, died, false, graft.StatusFailed, `service "a" exited with code 3`, 0},
 		{"one is gone", ok, nil, true, graft.StatusPartiallyActive, `service "b" has no container`, 0},
-		{"restarted a moment ago", ok, restarted, true, graft.StatusPartiallyActive, `service "b" exited with code 9 and was restarted (2 times)`, 9 * time.Second},
+		{"restarted a moment ago", ok, restarted, true, graft.StatusPartiallyActive, `service "b" exited with code 9 and was restarted (2×)`, 9 * time.Second},
 		{"restarted, and ran since", ok, recovered, true, graft.StatusActive, "", 0},
 		{"first health check pending", ok, health("starting"), false, graft.StatusInstalling, "", 0},
 		{"health check pending again", ok, health("starting"), true, graft.StatusActive, "", 0},
@@ -74,7 +74,7 @@ func TestAssessRemembersTheExitCode(t *testing.T) {
 	inst.Details = &a.details
 	c.State, c.ExitCode, c.StartedAt = driver.StateRunning, 0, now
 	a = assess(worldOf(inst, driver.Snapshot{Containers: []driver.Container{c}}), inst, now)
-	want := "exited with code 7 and was restarted (1 times)"
+	want := "exited with code 7 and was restarted (1×)"
 	if got := a.details.Services[0]; got.Reason != want || got.ExitCode == nil || *got.ExitCode != 7 {
 		t.Errorf("got %+v, want reason %q", got, want)
 	}

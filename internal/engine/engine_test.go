@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/driver"
@@ -109,6 +110,95 @@ func TestFailingPluginIsTakenBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A component whose container was removed while it was aside is made again from
+// what was written down.
+func TestPrunedComponentIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		h.driver.AddImage("core", fake.Behaviour{})
+		if err := h.driver.Pull(context.Background(), "core", nil); err != nil {
+			t.Fatal(err)
+		}
+		id := h.driver.AddContainer(schedulerComponent())
+		before := h.container("cluster_scheduler")
+		inst := h.await(h.install(pluginAddon).ID, graft.StatusActive)
+		if err := h.driver.Remove(context.Background(), id); err != nil {
+			t.Fatal(err)
+		}
+		h.delete(inst.ID)
+		after := h.container("cluster_scheduler")
+		if after == nil || !after.Running() {
+			t.Fatalf("the component is not back: %+v", after)
+		}
+		made := cmpopts.IgnoreFields(driver.Container{}, "ID", "CreatedAt", "StartedAt", "FinishedAt", "Record")
+		if diff := cmp.Diff(before, after, made, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("the component is not as it was (-before +after):\n%s", diff)
+		}
+	})
+}
+
+// An engine that is stopped while a plugin is on trial goes on with the trial.
+func TestGateAfterARestart(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		h.driver.AddContainer(schedulerComponent())
+		h.driver.AddImage("docker.io/library/p@"+digest, fake.Behaviour{ExitAfter: 2 * time.Second, ExitCode: 3})
+		before := h.snapshot()
+		inst := h.install(pluginAddon)
+		h.awaitThat(inst.ID, "on trial", func(i *graft.Installation) bool {
+			return i.Details != nil && strings.HasPrefix(i.Details.Step, "wait for")
+		})
+		h.stop()
+		time.Sleep(5 * time.Second) // of the bubble
+		h.start()
+		h.awaitThat(inst.ID, "restored", func(i *graft.Installation) bool {
+			return i.Details != nil && i.Details.Outcome == graft.OutcomeRestored
+		})
+		h.nothingLeft(before)
+	})
+}
+
+// Both planes make the orchestrator's network at the same time.
+func TestSharedNetworkIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		h.driver.OnCall(func(op, _ string) error {
+			if op == "create-network" {
+				h.driver.OnCall(nil)
+				return h.driver.CreateNetwork(context.Background(), driver.NetworkSpec{Name: "oakestra", Driver: "bridge"})
+			}
+			return nil
+		})
+		h.await(h.install(pluginAddon).ID, graft.StatusActive)
+	})
+}
+
+// An operation that succeeds and changes nothing is not repeated without a pause.
+func TestNoHotLoop(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		id := h.install(helloAddon).ID
+		h.await(id, graft.StatusActive)
+		h.driver.ResetCalls()
+		for range 20 {
+			if err := h.driver.Stop(context.Background(), "cluster_web"); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		starts := 0
+		for _, call := range h.driver.Calls() {
+			if call == "start cluster_web" {
+				starts++
+			}
+		}
+		if starts == 0 || starts > 3 {
+			t.Errorf("started %d times at once", starts)
+		}
+		h.await(id, graft.StatusActive)
+	})
 }
 
 func TestUnapprovedIsRefused(t *testing.T) {

@@ -2,9 +2,11 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -57,18 +59,21 @@ func (x *executor) run(ctx context.Context, p *plan) error {
 					return
 				}
 			}
-			ctx := ctx
+			ending := ctx
 			if o.follows {
-				ctx = context.WithoutCancel(ctx)
+				ending = context.WithoutCancel(ctx)
 			}
-			if slots.Acquire(ctx, 1) != nil {
+			if slots.Acquire(ending, 1) != nil {
 				return
 			}
 			defer slots.Release(1)
-			if ctx.Err() != nil {
+			if ending.Err() != nil {
 				return
 			}
-			if err := x.execute(ctx, p, o); err != nil {
+			if !o.interruptible() {
+				ending = context.WithoutCancel(ctx)
+			}
+			if err := x.execute(ending, p, o); err != nil {
 				cancel(err)
 				return
 			}
@@ -116,10 +121,12 @@ func (e *operationError) temporary() bool {
 	switch graft.ErrorCode(e.err) {
 	case graft.CodeUnavailable:
 		return true
-	case graft.CodeNotFound, graft.CodeConflict:
-		return e.kind == opCreate
+	case graft.CodeNotFound:
+		return e.kind == opCreate || e.kind == opStart || e.kind == opStepAside
+	case graft.CodeConflict:
+		return e.kind == opCreate || e.kind == opRecord
 	}
-	return false
+	return e.kind == opStepAside // a component that is just being restarted
 }
 
 // reason is the failure for people: what was done, and what was wrong.
@@ -140,6 +147,8 @@ func (x *executor) call(ctx context.Context, p *plan, o *operation) error {
 		limit = pullTimeout
 	case opWait:
 		limit = waitTimeout
+	case opStop:
+		limit += o.grace
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -150,11 +159,15 @@ func (x *executor) call(ctx context.Context, p *plan, o *operation) error {
 				progress.LayersDone, progress.Layers, progress.BytesDone, progress.Bytes))
 		})
 	case opCreateNetwork:
-		return x.driver.CreateNetwork(ctx, *o.network)
+		err := x.driver.CreateNetwork(ctx, *o.network)
+		if o.shared && graft.ErrorCode(err) == graft.CodeConflict {
+			return nil // somebody else made it meanwhile
+		}
+		return err
 	case opCreateVolume:
 		return x.driver.CreateVolume(ctx, *o.volume)
 	case opRecord:
-		return x.store.SaveSwap(ctx, *o.swap)
+		return x.record(ctx, o.swap)
 	case opCreate:
 		_, err := x.driver.Create(ctx, *o.container)
 		return err
@@ -165,6 +178,10 @@ func (x *executor) call(ctx context.Context, p *plan, o *operation) error {
 			return err
 		}
 		return x.driver.Rename(ctx, o.id, o.name)
+	case opRecreate:
+		return x.driver.Recreate(ctx, o.record, o.name)
+	case opConnect:
+		return x.driver.Connect(ctx, o.id, o.endpoint)
 	case opStop:
 		return x.driver.Stop(ctx, o.id)
 	case opStart:
@@ -176,11 +193,35 @@ func (x *executor) call(ctx context.Context, p *plan, o *operation) error {
 	case opForgetComponent:
 		return x.store.DeleteSwap(ctx, o.swap.Component)
 	case opRemoveNetwork:
-		return x.driver.RemoveNetwork(ctx, o.target)
+		return x.driver.RemoveNetwork(ctx, o.id)
 	case opRemoveVolume:
 		return x.driver.RemoveVolume(ctx, o.target)
 	case opForget:
 		return x.store.DeleteInstallation(ctx, p.installation.ID)
 	}
 	return graft.Errorf(graft.CodeInternal, "no such operation: %s", o.kind)
+}
+
+// record writes a component down as it is now. It may have changed, or another
+// may have come in its place, while the images were pulled; then the plan is
+// for one that is no more.
+func (x *executor) record(ctx context.Context, swap *store.Swap) error {
+	planned, err := recorded(swap)
+	if err != nil {
+		return err
+	}
+	snapshot, err := x.observer.observe(ctx)
+	if err != nil {
+		return err
+	}
+	now := (&world{snapshot: snapshot}).container(swap.ContainerID)
+	if now == nil || now.Name != planned.Name || !reflect.DeepEqual(now.Endpoints, planned.Endpoints) ||
+		!reflect.DeepEqual(now.Ports, planned.Ports) {
+		return graft.Errorf(graft.CodeConflict, "component %q changed meanwhile", swap.Component)
+	}
+	current := *swap
+	if current.Record, err = json.Marshal(now); err != nil {
+		return graft.WrapError(graft.CodeInternal, err, "component %q can't be written down", swap.Component)
+	}
+	return x.store.SaveSwap(ctx, current)
 }

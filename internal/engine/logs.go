@@ -65,7 +65,7 @@ func (e *Engine) Logs(ctx context.Context, id, service string, options driver.Lo
 // lastLines returns the last lines of services, as far as they can be had: logs
 // are a help, and their absence must not keep a status from being written.
 func (e *Engine) lastLines(ctx context.Context, w *world, inst *graft.Installation, services []string) string {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	var out bytes.Buffer
 	var mu sync.Mutex

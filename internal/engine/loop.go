@@ -82,7 +82,7 @@ func (e *Engine) world(ctx context.Context) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &world{settings: e.settings, snapshot: snapshot, swaps: swaps, installs: installs}, nil
+	return &world{settings: e.settings, snapshot: snapshot, swaps: swaps, installs: installs, gated: e.observer.gates()}, nil
 }
 
 // reconcile compares every installation with what there is, and returns when to
@@ -104,6 +104,9 @@ func (e *Engine) reconcile(ctx context.Context) time.Time {
 	for i := range w.installs {
 		inst := &w.installs[i]
 		if busy[inst.ID] {
+			if settled(inst) && wantsUp(inst) {
+				e.settle(ctx, w, inst) // a long repair must not hide what else happens
+			}
 			continue
 		}
 		if at := e.advance(ctx, w, inst); !at.IsZero() && at.Before(next) {
@@ -148,11 +151,13 @@ func (e *Engine) refused(ctx context.Context, w *world, inst *graft.Installation
 		return a.wake
 	}
 	e.log.Warn("installation refused", "addon", inst.Name, "installation", inst.ID, "reason", p.refusal)
-	e.write(ctx, inst, graft.StatusFailed, &graft.StatusDetails{
+	written := e.write(ctx, inst, graft.StatusFailed, &graft.StatusDetails{
 		Generation: inst.Generation, Outcome: graft.OutcomeRefused, Reason: p.refusal, GaveUp: true,
 		FailedServices: []string{},
 	}, "")
-	e.poke()
+	if written {
+		e.poke()
+	}
 	return time.Time{}
 }
 
@@ -180,18 +185,19 @@ func (e *Engine) logsFor(ctx context.Context, w *world, inst *graft.Installation
 }
 
 // write stores a status and tells those who wait for it. A spec that changed
-// meanwhile wins: then nothing is written.
-func (e *Engine) write(ctx context.Context, inst *graft.Installation, status graft.InstallationStatus, details *graft.StatusDetails, logs string) {
+// meanwhile wins: then nothing is written. It is false if the store failed.
+func (e *Engine) write(ctx context.Context, inst *graft.Installation, status graft.InstallationStatus, details *graft.StatusDetails, logs string) bool {
 	changed, err := e.store.SetStatus(ctx, inst.ID, inst.Generation, status, details, logs)
-	if err != nil {
-		if ctx.Err() == nil && graft.ErrorCode(err) != graft.CodeNotFound { // just forgotten
+	if err != nil && graft.ErrorCode(err) != graft.CodeNotFound { // not found: just forgotten
+		if ctx.Err() == nil {
 			e.log.Error("a status was not written", "installation", inst.ID, "error", err)
 		}
-		return
+		return false
 	}
 	if changed {
 		e.updated.beat()
 	}
+	return true
 }
 
 // detailsOf returns a copy of the details at the current generation.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
@@ -13,11 +14,12 @@ import (
 type observer struct {
 	driver driver.Driver
 	mu     sync.Mutex
-	ends   map[string]int // container id → exit code of its last end
+	ends   map[string]int  // container id → exit code of its last end
+	gated  map[string]bool // containers, by id, that passed the gate of a swap
 }
 
 func newObserver(d driver.Driver) *observer {
-	return &observer{driver: d, ends: map[string]int{}}
+	return &observer{driver: d, ends: map[string]int{}, gated: map[string]bool{}}
 }
 
 // note takes in an event.
@@ -30,7 +32,23 @@ func (o *observer) note(event driver.Event) {
 		o.ends[event.ID] = event.ExitCode
 	case event.Action == "destroy":
 		delete(o.ends, event.ID)
+		delete(o.gated, event.ID)
 	}
+}
+
+// passed notes that a container passed the gate of a swap.
+func (o *observer) passed(id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.gated[id] = true
+}
+
+// gates returns the containers, by id, that passed the gate of a swap since
+// this engine started.
+func (o *observer) gates() map[string]bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return maps.Clone(o.gated)
 }
 
 // observe returns everything there is, or an error.

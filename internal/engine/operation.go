@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/driver"
@@ -25,6 +27,8 @@ const (
 	opWait            kind = "wait for"
 	opRemove          kind = "remove container"
 	opComeBack        kind = "put component back"
+	opRecreate        kind = "make component again"
+	opConnect         kind = "connect container"
 	opForgetComponent kind = "forget component"
 	opRemoveNetwork   kind = "remove network"
 	opRemoveVolume    kind = "remove volume"
@@ -55,6 +59,10 @@ type operation struct {
 	name      string // the name to give it
 	policy    string // the restart policy to give it
 	until     string
+	grace     time.Duration // how long the container may take to stop
+	shared    bool          // of a network: one that others made will do
+	record    json.RawMessage
+	endpoint  driver.Endpoint
 	container *driver.ContainerSpec
 	network   *driver.NetworkSpec
 	volume    *driver.VolumeSpec
@@ -68,6 +76,11 @@ type plan struct {
 	// refusal is why nothing must be done; there are no operations then.
 	refusal string
 }
+
+// interruptible is whether an operation that is under way is given up when the
+// spec changes or the engine stops. A call to the runtime that changes something
+// is not: it would go on there, unseen.
+func (o *operation) interruptible() bool { return o.kind == opPull || o.kind == opWait }
 
 // add appends an operation and returns its index.
 func (p *plan) add(o operation) int {

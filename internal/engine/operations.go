@@ -23,11 +23,14 @@ var (
 	errStopping    = errors.New("the engine stops")
 )
 
-// attempts is what the engine remembers of failures at one generation.
+// attempts is what the engine remembers of failures at one generation. That a
+// plan is carried out and then found to be needed again is a failure too.
 type attempts struct {
 	generation int64
 	count      int
 	next       time.Time
+	plan       string // the last that was carried out
+	at         time.Time
 }
 
 // busy returns the installations with an operation under way.
@@ -48,11 +51,24 @@ func (e *Engine) launch(ctx context.Context, inst *graft.Installation, p *plan) 
 	e.running[inst.ID] = cancel
 	e.mu.Unlock()
 	log := e.log.With("addon", inst.Name, "installation", inst.ID)
+	// Whoever changed the spec since it was read found nothing to interrupt.
+	if now, err := e.store.Installation(ctx, inst.ID); err != nil || now.Generation != inst.Generation {
+		cancel(errSpecChanged)
+		e.mu.Lock()
+		delete(e.running, inst.ID)
+		e.mu.Unlock()
+		e.poke()
+		return
+	}
 	log.Info("executing plan", "plan", p.String())
 	x := &executor{driver: e.driver, observer: e.observer, store: e.store, changed: e.changed, log: log, step: e.stepper(ctx, inst)}
 	e.operations.Go(func() {
 		err := x.run(ctx, p)
-		e.finish(ctx, inst, err)
+		if err == nil {
+			e.noteSuccess(inst, p)
+		} else {
+			e.finish(ctx, inst, err)
+		}
 		cancel(nil)
 		e.mu.Lock()
 		delete(e.running, inst.ID)
@@ -83,15 +99,9 @@ func (e *Engine) interrupt(id string) {
 	delete(e.failures, id)
 }
 
-// finish judges how a plan's execution ended.
+// finish judges how a plan's execution failed.
 func (e *Engine) finish(ctx context.Context, inst *graft.Installation, err error) {
-	switch {
-	case err == nil:
-		e.mu.Lock()
-		delete(e.failures, inst.ID)
-		e.mu.Unlock()
-		return
-	case ctx.Err() != nil: // interrupted: whatever is next is planned anew
+	if ctx.Err() != nil { // interrupted: whatever is next is planned anew
 		return
 	}
 	reason := err.Error()
@@ -99,6 +109,12 @@ func (e *Engine) finish(ctx context.Context, inst *graft.Installation, err error
 	if errors.As(err, &failed) {
 		reason = failed.reason()
 	}
+	// Its status may have been written while the operation was under way.
+	now, readErr := e.store.Installation(ctx, inst.ID)
+	if readErr != nil || now.Generation != inst.Generation {
+		return
+	}
+	inst = now
 	count := e.noteFailure(inst)
 	temporary := failed.temporary() && count < attemptsToInstall
 	details := e.detailsOf(inst)
@@ -138,10 +154,11 @@ func (e *Engine) giveUp(ctx context.Context, inst *graft.Installation, details *
 		details.FailedServices, details.Services = a.details.FailedServices, a.details.Services
 		logs = e.lastLines(ctx, w, inst, a.details.FailedServices)
 	}
-	e.mu.Lock()
-	delete(e.failures, inst.ID)
-	e.mu.Unlock()
-	e.write(ctx, inst, graft.StatusFailed, details, logs)
+	if e.write(ctx, inst, graft.StatusFailed, details, logs) {
+		e.mu.Lock()
+		delete(e.failures, inst.ID)
+		e.mu.Unlock()
+	}
 }
 
 // noteFailure counts a failure and sets when to try again.
@@ -152,12 +169,36 @@ func (e *Engine) noteFailure(inst *graft.Installation) int {
 	if f.generation != inst.Generation {
 		f = attempts{generation: inst.Generation}
 	}
-	f.count++
-	delay := min(firstRetry<<min(f.count-1, 20), lastRetry)
-	delay = delay/2 + rand.N(delay/2+1)
-	f.next = time.Now().Add(delay)
+	f.failed()
 	e.failures[inst.ID] = f
 	return f.count
+}
+
+// failed counts and sets when to try again: later each time, with jitter.
+func (f *attempts) failed() {
+	f.count++
+	delay := min(firstRetry<<min(f.count-1, 20), lastRetry)
+	f.next = time.Now().Add(delay/2 + rand.N(delay/2+1))
+}
+
+// sameAgain is how soon a plan must come back to have had no effect.
+const sameAgain = 10 * time.Second
+
+// noteSuccess forgets failures, unless the same plan was carried out a moment
+// ago: then its operations succeed and change nothing, and must not be repeated
+// without a pause.
+func (e *Engine) noteSuccess(inst *graft.Installation, p *plan) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	text, now := p.String(), time.Now()
+	f := e.failures[inst.ID]
+	if f.generation == inst.Generation && f.plan == text && now.Sub(later(f.at, f.next)) < sameAgain {
+		f.failed()
+	} else {
+		f = attempts{generation: inst.Generation}
+	}
+	f.plan, f.at = text, now
+	e.failures[inst.ID] = f
 }
 
 // retryAt is when the next attempt may be made; zero: now.
@@ -169,4 +210,11 @@ func (e *Engine) retryAt(inst *graft.Installation) time.Time {
 		return time.Time{}
 	}
 	return f.next
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

@@ -62,6 +62,7 @@ func planUp(w *world, inst *graft.Installation) *plan {
 	}
 	p.removeStrays(w, wants)
 	p.prepare(w, wants)
+	p.reconnect(w, wants)
 	if err := p.create(w, wants); err != nil {
 		return &plan{installation: inst, refusal: graft.ErrorMessage(err)}
 	}
@@ -92,6 +93,10 @@ func (w *world) wants(inst *graft.Installation) ([]*want, error) {
 			}
 			if v.component = w.component(service.Name); v.component != nil {
 				v.name = v.component.Name
+				if v.component.AutoRemove {
+					return nil, graft.Errorf(graft.CodeRefused, "component %q was started with --rm: it would be gone for good once it stops; start it again without",
+						v.component.Name)
+				}
 			}
 		default:
 			v.name = v.current.Name
@@ -153,6 +158,12 @@ func (w *world) obstacles(inst *graft.Installation, wants []*want) error {
 				return graft.Errorf(graft.CodeConflict, "service %q: host port %d/%s is taken by container %q; free it or publish another port",
 					v.service.Name, port.HostPort, port.Protocol, holder.Name)
 			}
+		}
+	}
+	for _, network := range inst.AllNetworks() {
+		name := w.networkName(inst, network.Name)
+		if found := w.network(name); found != nil && name == w.settings.scoped(inst.Name, network.Name) && !w.owned(found.Labels, inst.ID) {
+			return graft.Errorf(graft.CodeConflict, "network %q exists and belongs to somebody else; remove or rename it", name)
 		}
 	}
 	for _, volume := range inst.AllVolumes() {
@@ -232,7 +243,7 @@ func (p *plan) createNetworks(w *world, needed []*want) {
 	inst := p.installation
 	for _, network := range inst.AllNetworks() {
 		name := w.networkName(inst, network.Name)
-		if network.Name == graft.DefaultNetwork || w.network(name) != nil {
+		if network.Name == graft.DefaultNetwork || w.network(name) != nil || p.creates(name) {
 			continue
 		}
 		p.add(operation{
@@ -243,14 +254,14 @@ func (p *plan) createNetworks(w *world, needed []*want) {
 			},
 		})
 	}
-	if w.network(w.settings.Network) != nil {
+	if w.network(w.settings.Network) != nil || p.creates(w.settings.Network) {
 		return
 	}
 	for _, v := range needed {
 		for _, e := range w.endpoints(inst, v.service, v.component) {
 			if e.Network == w.settings.Network {
 				p.add(operation{
-					kind: opCreateNetwork, target: e.Network, cause: "the orchestrator's network is not there",
+					kind: opCreateNetwork, target: e.Network, cause: "the orchestrator's network is not there", shared: true,
 					network: &driver.NetworkSpec{
 						Name: e.Network, Driver: "bridge",
 						Labels: map[string]string{driver.EngineLabel: w.settings.EngineID},
@@ -260,6 +271,36 @@ func (p *plan) createNetworks(w *world, needed []*want) {
 			}
 		}
 	}
+}
+
+// reconnect adds the networks that containers are to be on and are not: creating
+// one was interrupted, or somebody took it off.
+func (p *plan) reconnect(w *world, wants []*want) {
+	for _, v := range wants {
+		if v.fresh() {
+			continue
+		}
+		for _, endpoint := range w.endpoints(p.installation, v.service, v.component) {
+			if slices.ContainsFunc(v.current.Endpoints, func(e driver.Endpoint) bool { return e.Network == endpoint.Network }) {
+				continue
+			}
+			p.createNetworks(w, []*want{v})
+			if w.network(endpoint.Network) == nil && !p.creates(endpoint.Network) {
+				continue // it was not ours, and is gone
+			}
+			p.add(operation{
+				kind: opConnect, target: v.current.Name + " to " + endpoint.Network, id: v.current.ID, endpoint: endpoint,
+				cause: fmt.Sprintf("service %s is to be on it", v.service.Name), after: p.all(),
+			})
+		}
+	}
+}
+
+// creates is whether a network is created by the plan.
+func (p *plan) creates(network string) bool {
+	return slices.ContainsFunc(p.operations, func(o operation) bool {
+		return o.kind == opCreateNetwork && o.target == network
+	})
 }
 
 // create adds the containers, all of them before any is started. A plugin is
@@ -294,19 +335,20 @@ func (p *plan) start(w *world, wants []*want) {
 	last := map[string]int{}  // service → index of its last operation
 	waits := map[string]int{} // service and condition → index of the wait
 	for _, v := range wants {
-		after := slices.Clone(created)
-		for _, name := range sortedKeys(v.service.DependsOn) {
-			if i, ok := p.dependency(wants, name, v.service.DependsOn[name].Condition, last, waits); ok {
-				after = append(after, i)
+		after, cause := slices.Clone(created), startCause(v)
+		if cause != "" { // one that runs already awaits nobody
+			for _, name := range sortedKeys(v.service.DependsOn) {
+				if i, ok := p.dependency(wants, name, v.service.DependsOn[name].Condition, last, waits); ok {
+					after = append(after, i)
+				}
 			}
 		}
-		if v.component != nil {
+		switch {
+		case v.component != nil:
 			if i, ok := p.takeOver(w, v, after); ok {
 				last[v.service.Name] = i
 			}
-			continue
-		}
-		if cause := startCause(v); cause != "" {
+		case cause != "":
 			last[v.service.Name] = p.add(operation{kind: opStart, target: v.name, id: v.name, cause: cause, after: after})
 		}
 	}

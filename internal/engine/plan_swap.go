@@ -53,6 +53,10 @@ func (p *plan) takeOver(w *world, v *want, after []int) (int, bool) {
 	}
 	component := w.container(v.component.ID)
 	aside := asideName(v.name, v.component.ID)
+	if component != nil && component.State == driver.StateRestarting {
+		// Docker can't rename it between two tries, and it serves nobody.
+		step(operation{kind: opStop, target: component.Name, id: component.ID, grace: component.StopTimeout})
+	}
 	if component != nil && (component.Name != aside || component.RestartPolicy != "no") {
 		step(operation{kind: opStepAside, target: v.name + " as " + aside, id: component.ID, name: aside, policy: "no"})
 	}
@@ -63,11 +67,14 @@ func (p *plan) takeOver(w *world, v *want, after []int) (int, bool) {
 		}
 		step(operation{kind: opRename, target: name + " to " + v.name, id: id, name: v.name})
 	}
-	if component != nil && component.State != driver.StateExited && component.State != driver.StateCreated && component.State != driver.StateDead {
-		step(operation{kind: opStop, target: aside, id: component.ID})
+	if component != nil && component.Running() {
+		step(operation{kind: opStop, target: aside, id: component.ID, grace: component.StopTimeout})
 	}
-	if reason := startCause(v); reason != "" {
+	reason := startCause(v)
+	if reason != "" {
 		step(operation{kind: opStart, target: v.name, id: v.name})
+	}
+	if reason != "" || (!settled(p.installation) && !w.gated[v.current.ID]) {
 		step(operation{kind: opWait, target: v.name, id: v.name, until: untilStable})
 	}
 	if len(p.operations) == before {
@@ -87,32 +94,47 @@ func planDown(w *world, inst *graft.Installation) *plan {
 			return p
 		}
 	}
-	for _, c := range containers {
-		var after []int
-		if c.Running() {
-			after = []int{p.add(operation{kind: opStop, target: c.Name, id: c.ID, cause: cause})}
-		}
-		p.add(operation{kind: opRemove, target: c.Name, id: c.ID, cause: cause, after: after})
-	}
+	p.remove(inst, containers, cause)
 	p.removeResources(w, cause)
 	return p
 }
 
+// remove adds the end of containers, those that depend on others first.
+func (p *plan) remove(inst *graft.Installation, containers []*driver.Container, cause string) {
+	position := map[string]int{}
+	for i, service := range dependencyOrder(inst.Services) {
+		position[service.Name] = i
+	}
+	slices.SortStableFunc(containers, func(a, b *driver.Container) int {
+		return position[b.Labels[driver.ServiceLabel]] - position[a.Labels[driver.ServiceLabel]]
+	})
+	stops := map[string]int{} // service → its stop
+	for _, c := range containers {
+		service := c.Labels[driver.ServiceLabel]
+		var after []int
+		for i := range inst.Services {
+			dependant := &inst.Services[i]
+			if stop, ok := stops[dependant.Name]; ok {
+				if _, depends := dependant.DependsOn[service]; depends {
+					after = append(after, stop)
+				}
+			}
+		}
+		if c.Running() {
+			stops[service] = p.add(operation{kind: opStop, target: c.Name, id: c.ID, cause: cause, after: after, grace: c.StopTimeout})
+			after = []int{stops[service]}
+		}
+		p.add(operation{kind: opRemove, target: c.Name, id: c.ID, cause: cause, after: after})
+	}
+}
+
 // putBack adds the return of a component. The plugin's containers are taken out
-// of containers. It is false, and the plan a refusal, when there is nothing to
-// put back or its name is taken.
+// of containers. It is false when nothing else may be planned: the component has
+// to be made again first, or its name is taken, and the plan a refusal.
 func (p *plan) putBack(w *world, swap *store.Swap, containers *[]*driver.Container, cause string) bool {
 	was, err := recorded(swap)
 	if err != nil {
 		return p.block(err.Error())
-	}
-	component := w.container(swap.ContainerID)
-	if component == nil {
-		return p.block(fmt.Sprintf("component %q can't be put back: its container %s was removed; create it again (docker compose up), then disable the addon again",
-			swap.Component, swap.AsideName))
-	}
-	if holder := w.container(swap.Component); holder != nil && holder.ID != component.ID && !w.owned(holder.Labels, p.installation.ID) {
-		return p.block(fmt.Sprintf("component %q can't be put back: another container has its name now; remove or rename that one", swap.Component))
 	}
 	var plugins []*driver.Container
 	*containers = slices.DeleteFunc(*containers, func(c *driver.Container) bool {
@@ -122,8 +144,39 @@ func (p *plan) putBack(w *world, swap *store.Swap, containers *[]*driver.Contain
 		plugins = append(plugins, c)
 		return true
 	})
+	component := w.container(swap.ContainerID)
+	if component == nil {
+		component = w.container(swap.AsideName) // made again from the record
+	}
+	holder := w.container(swap.Component)
+	if holder != nil && (w.owned(holder.Labels, p.installation.ID) || (component != nil && holder.ID == component.ID)) {
+		holder = nil
+	}
+	switch {
+	case holder == nil && component == nil:
+		p.add(operation{
+			kind: opRecreate, target: swap.Component, name: swap.AsideName, record: was.Record,
+			cause: "its container was removed while the plugin was in its place",
+		})
+		return false // what comes next depends on the new container
+	case holder != nil && component == nil:
+		// Somebody made it again under its own name: it is back.
+		p.withdraw(swap, plugins, cause)
+		return true
+	case holder != nil:
+		return p.block(fmt.Sprintf("component %q can't be put back: another container has its name now; remove or rename that one", swap.Component))
+	}
 	p.exchange(swap, component, was, plugins, cause)
 	return true
+}
+
+// withdraw adds the removal of plugins whose component is back already.
+func (p *plan) withdraw(swap *store.Swap, plugins []*driver.Container, cause string) {
+	var after []int
+	for _, c := range plugins {
+		after = append(after, p.add(operation{kind: opRemove, target: c.Name, id: c.ID, cause: cause}))
+	}
+	p.add(operation{kind: opForgetComponent, target: swap.Component, swap: swap, cause: cause, after: after})
 }
 
 // exchange adds the operations that put a component where its plugins are.
@@ -133,16 +186,25 @@ func (p *plan) exchange(swap *store.Swap, component, was *driver.Container, plug
 		o.cause, o.after, o.follows = cause, after, len(after) > 0
 		after = []int{p.add(o)}
 	}
+	// Once a plugin has the component's name, the component was told to stop,
+	// be it by an engine that did not live to see it.
+	stopping := component.Name != swap.Component && component.Running()
 	for _, c := range plugins {
+		if c.Name != swap.Component {
+			stopping = false
+		}
 		if c.Running() {
-			step(operation{kind: opStop, target: c.Name, id: c.ID})
+			step(operation{kind: opStop, target: c.Name, id: c.ID, grace: c.StopTimeout})
 		}
 		step(operation{kind: opRemove, target: c.Name, id: c.ID})
+	}
+	if stopping {
+		step(operation{kind: opStop, target: component.Name, id: component.ID, grace: component.StopTimeout})
 	}
 	if component.Name != swap.Component || component.RestartPolicy != was.RestartPolicy {
 		step(operation{kind: opComeBack, target: swap.Component, id: component.ID, name: swap.Component, policy: was.RestartPolicy})
 	}
-	if !component.Running() && was.State != driver.StateExited && was.State != driver.StateCreated {
+	if (stopping || !component.Running()) && was.State != driver.StateExited && was.State != driver.StateCreated {
 		step(operation{kind: opStart, target: swap.Component, id: component.ID})
 	}
 	step(operation{kind: opForgetComponent, target: swap.Component, swap: swap})
@@ -161,7 +223,7 @@ func (p *plan) removeResources(w *world, cause string) {
 	after := p.all()
 	for _, n := range w.snapshot.Networks {
 		if w.owned(n.Labels, inst.ID) || w.lastOnNetwork(inst, n) {
-			p.add(operation{kind: opRemoveNetwork, target: n.Name, cause: cause, after: after})
+			p.add(operation{kind: opRemoveNetwork, target: n.Name, id: n.ID, cause: cause, after: after})
 		}
 	}
 	if removesVolumes(inst) {

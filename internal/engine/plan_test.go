@@ -42,6 +42,7 @@ func running(inst *graft.Installation, service, name string) driver.Container {
 	return driver.Container{
 		ID: "own-" + name, Name: name, State: driver.StateRunning, RestartPolicy: "unless-stopped",
 		Labels: w.labels(inst, inst.Service(service)), Image: testImage,
+		Endpoints: []driver.Endpoint{{Network: "oakestra"}},
 	}
 }
 
@@ -91,11 +92,15 @@ const (
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	aside := func(c *driver.Container) { c.Name, c.RestartPolicy = asideName(c.Name, c.ID), "no" }
+	stopped := func(c *driver.Container) { c.State = driver.StateExited }
 	disabled := func(i *graft.Installation) { i.Desired = graft.DesiredDisabled }
 	removed := func(i *graft.Installation) { i.Desired = graft.DesiredRemoved }
 	failed := func(i *graft.Installation) {
 		i.Status = graft.StatusFailed
 		i.Details = &graft.StatusDetails{Generation: 1, GaveUp: true}
+	}
+	reached := func(i *graft.Installation) {
+		i.Details = &graft.StatusDetails{Generation: 1, Outcome: graft.OutcomeDone}
 	}
 	tests := []struct {
 		name       string
@@ -224,7 +229,7 @@ func TestPlan(t *testing.T) {
 				wait for root_scheduler (service root_scheduler replaces component root_scheduler)`,
 		},
 		{
-			name: "swapped", descriptor: scheduler,
+			name: "swapped", descriptor: scheduler, change: reached,
 			world: func(i *graft.Installation) *world {
 				return worldOf(i, driver.Snapshot{Networks: oakestra(), Containers: []driver.Container{
 					change(change(component("root_scheduler"), aside), func(c *driver.Container) { c.State = driver.StateExited }),
@@ -256,12 +261,124 @@ func TestPlan(t *testing.T) {
 			want: `forget component root_scheduler (its installation failed)`,
 		},
 		{
+			name: "swapped, and killed before the gate was passed", descriptor: scheduler,
+			world: func(i *graft.Installation) *world {
+				return worldOf(i, driver.Snapshot{Networks: oakestra(), Containers: []driver.Container{
+					change(change(component("root_scheduler"), aside), stopped),
+					running(i, "root_scheduler", "root_scheduler"),
+				}}, swapFor(t, i, component("root_scheduler")))
+			},
+			want: `wait for root_scheduler (service root_scheduler replaces component root_scheduler)`,
+		},
+		{
+			name: "swap of a component that fails again and again", descriptor: scheduler,
+			world: func(i *graft.Installation) *world {
+				return worldOf(i, driver.Snapshot{Networks: oakestra(), Containers: []driver.Container{
+					change(component("root_scheduler"), func(c *driver.Container) { c.State = driver.StateRestarting }),
+					change(running(i, "root_scheduler", "root_scheduler.graft-new"), func(c *driver.Container) { c.State = driver.StateCreated }),
+				}}, swapFor(t, i, component("root_scheduler")))
+			},
+			want: `stop container root_scheduler (service root_scheduler replaces component root_scheduler)
+				move component aside root_scheduler as root_scheduler.graft-aside-id-of-root_s (service root_scheduler replaces component root_scheduler)
+				rename container root_scheduler.graft-new to root_scheduler (service root_scheduler replaces component root_scheduler)
+				start container root_scheduler (service root_scheduler replaces component root_scheduler)
+				wait for root_scheduler (service root_scheduler replaces component root_scheduler)`,
+		},
+		{
+			name: "a component that would not survive its stop", descriptor: scheduler,
+			world: func(i *graft.Installation) *world {
+				return worldOf(i, driver.Snapshot{Containers: []driver.Container{
+					change(component("root_scheduler"), func(c *driver.Container) { c.AutoRemove = true }),
+				}})
+			},
+			want: `refused: component "root_scheduler" was started with --rm: it would be gone for good once it stops; start it again without`,
+		},
+		{
+			name: "disable a plugin, killed while the component was being stopped", descriptor: scheduler, change: disabled,
+			world: func(i *graft.Installation) *world {
+				return worldOf(i, driver.Snapshot{Networks: oakestra(), Containers: []driver.Container{
+					change(component("root_scheduler"), aside),
+					change(running(i, "root_scheduler", "root_scheduler"), func(c *driver.Container) { c.State = driver.StateCreated }),
+				}}, swapFor(t, i, component("root_scheduler")))
+			},
+			want: `remove container root_scheduler (the addon is disabled)
+				stop container root_scheduler.graft-aside-id-of-root_s (the addon is disabled)
+				put component back root_scheduler (the addon is disabled)
+				start container root_scheduler (the addon is disabled)
+				forget component root_scheduler (the addon is disabled)`,
+		},
+		{
 			name: "the component's container was removed", descriptor: scheduler, change: disabled,
 			world: func(i *graft.Installation) *world {
 				return worldOf(i, driver.Snapshot{Containers: []driver.Container{running(i, "root_scheduler", "root_scheduler")}},
 					swapFor(t, i, component("root_scheduler")))
 			},
-			want: `refused: component "root_scheduler" can't be put back: its container root_scheduler.graft-aside-id-of-root_s was removed; create it again (docker compose up), then disable the addon again`,
+			want: `make component again root_scheduler (its container was removed while the plugin was in its place)`,
+		},
+		{
+			name: "the component's container was made again from the record", descriptor: scheduler, change: disabled,
+			world: func(i *graft.Installation) *world {
+				return worldOf(i, driver.Snapshot{Containers: []driver.Container{
+					running(i, "root_scheduler", "root_scheduler"),
+					change(component("root_scheduler"), func(c *driver.Container) {
+						c.Name, c.ID, c.State = asideName(c.Name, c.ID), "another", driver.StateCreated
+					}),
+				}}, swapFor(t, i, component("root_scheduler")))
+			},
+			want: `stop container root_scheduler (the addon is disabled)
+				remove container root_scheduler (the addon is disabled)
+				put component back root_scheduler (the addon is disabled)
+				start container root_scheduler (the addon is disabled)
+				forget component root_scheduler (the addon is disabled)`,
+		},
+		{
+			name: "somebody made the component again", descriptor: scheduler, change: disabled,
+			world: func(i *graft.Installation) *world {
+				return worldOf(i, driver.Snapshot{Containers: []driver.Container{
+					change(component("root_scheduler"), func(c *driver.Container) { c.ID = "another" }),
+				}}, swapFor(t, i, component("root_scheduler")))
+			},
+			want: `forget component root_scheduler (the addon is disabled)`,
+		},
+		{
+			name: "a network is missing", descriptor: suite,
+			world: func(i *graft.Installation) *world {
+				return worldOf(i, driver.Snapshot{Networks: oakestra(), Containers: []driver.Container{
+					change(running(i, "db", "root_db"), func(c *driver.Container) { c.Health = "healthy" }),
+					change(running(i, "web", "root_web"), func(c *driver.Container) { c.Endpoints = []driver.Endpoint{{Network: "oakestra"}} }),
+				}})
+			},
+			want: `create network root_suite_back (network back of the addon)
+				connect container root_db to root_suite_back (service db is to be on it)`,
+		},
+		{
+			name: "network of somebody else", descriptor: suite,
+			world: func(i *graft.Installation) *world {
+				return worldOf(i, driver.Snapshot{Networks: []driver.Network{{Name: "root_suite_back"}}})
+			},
+			want: `refused: network "root_suite_back" exists and belongs to somebody else; remove or rename it`,
+		},
+		{
+			name: "a dependency that is unhealthy holds up nobody who runs", descriptor: suite, change: reached,
+			world: func(i *graft.Installation) *world {
+				return worldOf(i, driver.Snapshot{Networks: oakestra(), Containers: []driver.Container{
+					change(running(i, "db", "root_db"), func(c *driver.Container) {
+						c.Health, c.Endpoints = "unhealthy", []driver.Endpoint{{Network: "root_suite_back"}}
+					}),
+					running(i, "web", "root_web"),
+				}})
+			},
+			want: `nothing to do`,
+		},
+		{
+			name: "those who depend on others go first", descriptor: suite, change: disabled,
+			world: func(i *graft.Installation) *world {
+				return worldOf(i, driver.Snapshot{Containers: []driver.Container{running(i, "db", "root_db"), running(i, "web", "root_web")}})
+			},
+			want: `stop container root_web (the addon is disabled)
+				remove container root_web (the addon is disabled)
+				stop container root_db (the addon is disabled)
+				remove container root_db (the addon is disabled)`,
 		},
 		{
 			name: "uninstall removes what is ours, and nothing else", descriptor: hello, change: removed,
@@ -389,6 +506,8 @@ func TestComponentsAreThisPlanesOnly(t *testing.T) {
 		{on("another engine's", map[string]string{driver.EngineLabel: "e2"}), false},
 		{on("mongo"+asideInfix+"x", project("root_orchestrator")), false},
 		{driver.Container{Name: "elsewhere"}, false},
+		{driver.Container{Name: "grafana"}, true},
+		{driver.Container{Name: "grafana", Labels: project("monitoring")}, false},
 	}
 	w := &world{settings: testSettings, snapshot: &driver.Snapshot{}}
 	for _, tt := range tests {

@@ -47,6 +47,9 @@ func (x *executor) wait(ctx context.Context, name, until string) error {
 		}
 		c := (&world{snapshot: snapshot}).container(name)
 		reached, again, err := progress(c, name, until, time.Now())
+		if reached && until == untilStable {
+			x.observer.passed(c.ID)
+		}
 		if reached || err != nil {
 			return err
 		}

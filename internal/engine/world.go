@@ -18,6 +18,7 @@ type world struct {
 	snapshot *driver.Snapshot
 	swaps    []store.Swap
 	installs []graft.Installation
+	gated    map[string]bool // containers, by id, that passed the gate of a swap
 }
 
 // owned is whether labels say that a thing belongs to that installation of
@@ -119,10 +120,11 @@ func (w *world) isComponent(c *driver.Container) bool {
 		return false
 	}
 	project := c.Labels[driver.ComposeProjectLabel]
+	known := slices.Contains(knownComponents(s.Plane), c.Name)
 	switch {
-	case project == s.Project, slices.Contains(knownComponents(s.Plane), c.Name):
+	case project == s.Project, known && project == "":
 		return true
-	case project != "", slices.Contains(knownComponents(otherPlane(s.Plane)), c.Name),
+	case project != "" && !known, slices.Contains(knownComponents(otherPlane(s.Plane)), c.Name),
 		strings.HasPrefix(c.Name, string(otherPlane(s.Plane))+"_"):
 		return false
 	}

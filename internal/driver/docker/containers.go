@@ -37,10 +37,10 @@ func (d *Driver) Create(ctx context.Context, spec driver.ContainerSpec) (string,
 	}
 	created, err := api.ContainerCreate(ctx, options)
 	if err != nil {
-		return "", d.createFailed(ctx, api, err, &spec)
+		return "", d.createFailed(ctx, api, err, spec.Name, spec.Image)
 	}
 	for i, endpoint := range spec.Endpoints[1:] {
-		if err := d.join(ctx, api, created.ID, networks[i+1], endpoint); err != nil {
+		if err := d.join(ctx, api, created.ID, networks[i+1], endpoint.Network, settings(endpoint)); err != nil {
 			d.undoCreate(ctx, created.ID)
 			return "", err
 		}
@@ -57,14 +57,14 @@ func (d *Driver) undoCreate(ctx context.Context, id string) {
 	}
 }
 
-func (d *Driver) createFailed(ctx context.Context, api *client.Client, err error, spec *driver.ContainerSpec) error {
+func (d *Driver) createFailed(ctx context.Context, api *client.Client, err error, name, image string) error {
 	switch {
 	case errdefs.IsConflict(err):
-		return d.nameTaken(ctx, api, spec.Name)
+		return d.nameTaken(ctx, api, name)
 	case errdefs.IsNotFound(err) && strings.Contains(strings.ToLower(words(err)), "no such image"):
-		return graft.Errorf(graft.CodeNotFound, "container %q can't be created: image %s is not present: pull it first", spec.Name, spec.Image)
+		return graft.Errorf(graft.CodeNotFound, "container %q can't be created: image %s is not present: pull it first", name, image)
 	}
-	return d.failed(api, err, "container %q can't be created", spec.Name)
+	return d.failed(api, err, "container %q can't be created", name)
 }
 
 func (d *Driver) nameTaken(ctx context.Context, api *client.Client, name string) error {
@@ -213,17 +213,19 @@ func (d *Driver) Connect(ctx context.Context, id string, endpoint driver.Endpoin
 		if settings := result.Container.NetworkSettings; settings != nil && settings.Networks[endpoint.Network] != nil {
 			return nil
 		}
-		return d.join(ctx, api, result.Container.ID, networks[0], endpoint)
+		return d.join(ctx, api, result.Container.ID, networks[0], endpoint.Network, settings(endpoint))
 	})
 }
 
-func (d *Driver) join(ctx context.Context, api *client.Client, id, networkID string, endpoint driver.Endpoint) error {
-	_, err := api.NetworkConnect(ctx, networkID, client.NetworkConnectOptions{
-		Container:      id,
-		EndpointConfig: &network.EndpointSettings{Aliases: endpoint.Aliases},
-	})
+// settings is an endpoint in Docker's words.
+func settings(endpoint driver.Endpoint) *network.EndpointSettings {
+	return &network.EndpointSettings{Aliases: endpoint.Aliases}
+}
+
+func (d *Driver) join(ctx context.Context, api *client.Client, id, networkID, name string, settings *network.EndpointSettings) error {
+	_, err := api.NetworkConnect(ctx, networkID, client.NetworkConnectOptions{Container: id, EndpointConfig: settings})
 	if err != nil {
-		return d.failed(api, err, "container %s can't be connected to network %q", short(id), endpoint.Network)
+		return d.failed(api, err, "container %s can't be connected to network %q", short(id), name)
 	}
 	return nil
 }

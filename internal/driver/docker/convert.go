@@ -12,6 +12,13 @@ import (
 	"github.com/moby/moby/api/types/network"
 )
 
+// Docker's waits for a container to stop: its own, and one that is as long as
+// for ever, which it is asked for with a negative number of seconds.
+const (
+	defaultStopTimeout = 10 * time.Second
+	longestStopTimeout = 24 * time.Hour
+)
+
 // convert puts what Docker says of a container into our words. Any part of the
 // answer may be missing.
 func convert(in *container.InspectResponse) driver.Container {
@@ -24,6 +31,7 @@ func convert(in *container.InspectResponse) driver.Container {
 	}
 	if in.Config != nil {
 		out.Image, out.Labels = in.Config.Image, in.Config.Labels
+		out.StopTimeout = stopTimeout(in.Config.StopTimeout)
 	}
 	if in.State != nil {
 		convertState(&out, in.State)
@@ -32,6 +40,7 @@ func convert(in *container.InspectResponse) driver.Container {
 		out.NetworkMode = string(in.HostConfig.NetworkMode)
 		out.RestartPolicy = formatRestart(in.HostConfig.RestartPolicy)
 		out.Ports = ports(in.HostConfig.PortBindings)
+		out.AutoRemove = in.HostConfig.AutoRemove
 	}
 	if in.NetworkSettings != nil {
 		out.Endpoints = endpoints(out.ID, out.Name, in.NetworkSettings.Networks)
@@ -52,6 +61,16 @@ func convertState(out *driver.Container, in *container.State) {
 	}
 }
 
+func stopTimeout(seconds *int) time.Duration {
+	switch {
+	case seconds == nil:
+		return defaultStopTimeout
+	case *seconds < 0 || *seconds > int(longestStopTimeout/time.Second):
+		return longestStopTimeout
+	}
+	return time.Duration(*seconds) * time.Second
+}
+
 // timestamp reads Docker's times, whose way to say never is the year 1.
 func timestamp(text string) time.Time {
 	t, err := time.Parse(time.RFC3339Nano, text)
@@ -68,7 +87,7 @@ func endpoints(id, name string, networks map[string]*network.EndpointSettings) [
 		if settings != nil {
 			// Docker before 25 adds the short id.
 			endpoint.Aliases = slices.DeleteFunc(slices.Clone(settings.Aliases), func(alias string) bool {
-				return alias == name || len(alias) >= 12 && strings.HasPrefix(id, alias)
+				return alias == name || generated(id, alias)
 			})
 			slices.Sort(endpoint.Aliases)
 			endpoint.Aliases = slices.Compact(endpoint.Aliases)

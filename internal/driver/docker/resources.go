@@ -56,12 +56,12 @@ func localIPv6(name string) netip.Prefix {
 }
 
 // RemoveNetwork implements driver.Driver.
-func (d *Driver) RemoveNetwork(ctx context.Context, name string) error {
+func (d *Driver) RemoveNetwork(ctx context.Context, idOrName string) error {
 	api, err := d.connect(ctx)
 	if err != nil {
 		return err
 	}
-	networks, err := d.networksNamed(ctx, api, name)
+	networks, err := d.networksToRemove(ctx, api, idOrName)
 	if err != nil {
 		return err
 	}
@@ -70,12 +70,25 @@ func (d *Driver) RemoveNetwork(ctx context.Context, name string) error {
 		switch {
 		case err == nil || errdefs.IsNotFound(err):
 		case strings.Contains(err.Error(), "active endpoints"):
-			return graft.Errorf(graft.CodeConflict, "network %q is still in use: %s", name, words(err))
+			return graft.Errorf(graft.CodeConflict, "network %q is still in use: %s", n.Name, words(err))
 		default:
-			return d.failed(api, err, "network %q can't be removed", name)
+			return d.failed(api, err, "network %q can't be removed", n.Name)
 		}
 	}
 	return nil
+}
+
+// networksToRemove returns the one network with that id or else all that have
+// that name.
+func (d *Driver) networksToRemove(ctx context.Context, api *client.Client, idOrName string) ([]network.Summary, error) {
+	list, err := api.NetworkList(ctx, client.NetworkListOptions{})
+	if err != nil {
+		return nil, d.failed(api, err, "Docker's networks can't be listed")
+	}
+	if i := slices.IndexFunc(list.Items, func(n network.Summary) bool { return n.ID == idOrName }); i >= 0 {
+		return list.Items[i : i+1], nil
+	}
+	return slices.DeleteFunc(list.Items, func(n network.Summary) bool { return n.Name != idOrName }), nil
 }
 
 // CreateVolume implements driver.Driver.

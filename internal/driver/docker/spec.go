@@ -49,7 +49,7 @@ func createOptions(spec *driver.ContainerSpec) (client.ContainerCreateOptions, e
 			},
 		},
 		NetworkingConfig: &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
-			primary.Network: {Aliases: primary.Aliases},
+			primary.Network: settings(primary),
 		}},
 	}, nil
 }

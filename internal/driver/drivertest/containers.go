@@ -26,13 +26,15 @@ func testLifecycle(s *suite) {
 	spec := s.spec("web")
 	spec.Restart = "unless-stopped"
 	spec.Labels["inherited"] = "yes"
+	spec.StopGracePeriod = 7 * time.Second
 	id := s.create(spec)
 
 	c := s.wantState(id, driver.StateCreated)
 	switch {
 	case c.Name != spec.Name, c.Image != spec.Image, c.ImageID == "", c.RestartPolicy != spec.Restart,
 		c.NetworkMode != spec.Endpoints[0].Network, c.Labels["inherited"] != "yes", c.CreatedAt.IsZero(),
-		!c.StartedAt.IsZero(), !c.FinishedAt.IsZero(), c.Health != "", !json.Valid(c.Record), c.Running():
+		!c.StartedAt.IsZero(), !c.FinishedAt.IsZero(), c.Health != "", !json.Valid(c.Record), c.Running(),
+		c.StopTimeout != spec.StopGracePeriod, c.AutoRemove:
 		s.Errorf("created container is %+v", c)
 	}
 

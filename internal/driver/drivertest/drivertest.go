@@ -21,8 +21,8 @@ type Harness struct {
 	Driver driver.Driver
 	// Prefix begins the name of everything that a test makes.
 	Prefix string
-	// Image can be pulled; its containers print a line "app started" and run
-	// until they are stopped.
+	// Image can be pulled; its containers print a line "app started", with the
+	// value of the variable NAME for app, and run until they are stopped.
 	Image string
 	// Exiting can be pulled; its containers end with code 3 after they started.
 	Exiting string
@@ -32,6 +32,12 @@ type Harness struct {
 	HealthTest []string
 	// FreePort returns a host port that nobody uses.
 	FreePort func() uint16
+	// OwnImage makes an image like Image that no other test uses, and returns
+	// it with what removes it after it was pulled.
+	OwnImage func() (image string, remove func())
+	// SecondNetwork makes another network of a name that is in use, without
+	// the driver; nil where the runtime allows only one.
+	SecondNetwork func(name string)
 }
 
 // Run runs the suite. The function is called for every test; what it makes has
@@ -47,12 +53,15 @@ func Run(t *testing.T, harness func(*testing.T) Harness) {
 		"Ports":              testPorts,
 		"Endpoints":          testEndpoints,
 		"Networks":           testNetworks,
+		"NetworkIDs":         testNetworkIDs,
 		"Volumes":            testVolumes,
 		"ContainerEvents":    testContainerEvents,
 		"ResourceEvents":     testResourceEvents,
 		"EventsSince":        testEventsSince,
 		"Logs":               testLogs,
 		"Pull":               testPull,
+		"Recreate":           testRecreate,
+		"RecreateFailures":   testRecreateFailures,
 		"Vanishing":          testVanishing,
 		"RestartPolicy":      testRestartPolicy,
 		"Health":             testHealth,
@@ -117,11 +126,12 @@ func (s *suite) spec(suffix string) driver.ContainerSpec {
 	s.Helper()
 	s.must(s.Driver.Pull(s.ctx, s.Image, nil))
 	return driver.ContainerSpec{
-		Name:      s.name(suffix),
-		Image:     s.Image,
-		Labels:    s.labels(),
-		Endpoints: []driver.Endpoint{{Network: s.network("net")}},
-		Restart:   "no",
+		Name:        s.name(suffix),
+		Image:       s.Image,
+		Labels:      s.labels(),
+		Environment: map[string]string{"NAME": "app"},
+		Endpoints:   []driver.Endpoint{{Network: s.network("net")}},
+		Restart:     "no",
 	}
 }
 

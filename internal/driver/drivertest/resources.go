@@ -38,6 +38,40 @@ func testNetworks(s *suite) {
 	}
 }
 
+func testNetworkIDs(s *suite) {
+	name, other := s.network("net"), s.network("other")
+	ids := func(name string) []string {
+		var ids []string
+		for _, n := range s.observe().Networks {
+			if n.Name == name {
+				ids = append(ids, n.ID)
+			}
+		}
+		return ids
+	}
+	want := 0
+	if s.SecondNetwork != nil {
+		s.SecondNetwork(name)
+		want = 1
+	}
+	both := ids(name)
+	s.must(s.Driver.RemoveNetwork(s.ctx, both[0]))
+	s.must(s.Driver.RemoveNetwork(s.ctx, both[0])) // now it is nobody's name either
+	if left := ids(name); len(left) != want || slices.Contains(left, both[0]) {
+		s.Errorf("after one of the networks %v was removed by its id, %v are left", both, left)
+	}
+	if s.SecondNetwork != nil {
+		s.SecondNetwork(name)
+	}
+	s.must(s.Driver.RemoveNetwork(s.ctx, name))
+	if left := ids(name); len(left) != 0 {
+		s.Errorf("after the networks were removed by their name, %v are left", left)
+	}
+	if len(ids(other)) != 1 {
+		s.Errorf("network %s was removed with another one", other)
+	}
+}
+
 func testVolumes(s *suite) {
 	spec := driver.VolumeSpec{Name: s.name("data"), Driver: "local", Labels: s.labels()}
 	s.must(s.Driver.CreateVolume(s.ctx, spec))

@@ -13,12 +13,13 @@ import (
 	"github.com/graftplatform/graft/internal/driver"
 )
 
+// defaultStopTimeout is Docker's.
+const defaultStopTimeout = 10 * time.Second
+
 // container is one container with what Container does not tell of it.
 type container struct {
 	driver.Container
-	healthcheck bool // its specification asks for one
-	noHealth    bool // its specification forbids one
-	mounts      []string
+	asked
 	givenRecord bool // Record came from the test
 	lines       []line
 
@@ -38,7 +39,7 @@ func (c *container) snapshot() driver.Container {
 	slices.SortFunc(s.Endpoints, func(a, b driver.Endpoint) int { return strings.Compare(a.Network, b.Network) })
 	if !c.givenRecord {
 		s.Record = nil
-		s.Record, _ = json.Marshal(s) // these types always encode
+		s.Record, _ = json.Marshal(record{s, c.asked}) // these types always encode
 	}
 	return s
 }
@@ -83,24 +84,15 @@ func (d *Driver) Create(ctx context.Context, spec driver.ContainerSpec) (string,
 		}
 		c := d.newContainer(spec)
 		id = c.ID
-		d.containers[id] = c
-		for _, m := range spec.Mounts {
-			if _, ok := d.volumes[m.Source]; !m.Bind && !ok { // Docker makes what a mount names
-				d.addVolume(driver.VolumeSpec{Name: m.Source, Driver: "local"})
-			}
-		}
-		d.emitContainer(c, "create")
+		d.add(c)
 		return nil
 	})
 	return id, err
 }
 
 func (d *Driver) canCreate(spec driver.ContainerSpec) error {
-	if taken := d.find(spec.Name); taken != nil {
-		return errNameTaken(spec.Name, taken)
-	}
-	if !d.present[spec.Image] {
-		return graft.Errorf(graft.CodeNotFound, "image %s is not present: pull it first", spec.Image)
+	if err := d.hasAll(spec.Name, spec.Image, spec.Endpoints); err != nil {
+		return err
 	}
 	if spec.Restart != "" && !validPolicy(spec.Restart) {
 		return graft.Errorf(graft.CodeInvalid, "container %q: %q is no restart policy", spec.Name, spec.Restart)
@@ -108,12 +100,35 @@ func (d *Driver) canCreate(spec driver.ContainerSpec) error {
 	if len(spec.Endpoints) == 0 {
 		return graft.Errorf(graft.CodeInvalid, "container %q has no network", spec.Name)
 	}
-	for _, e := range spec.Endpoints {
+	return nil
+}
+
+// hasAll tells whether a container can be made: its name is free, and its image
+// and networks are there.
+func (d *Driver) hasAll(name, image string, endpoints []driver.Endpoint) error {
+	if taken := d.find(name); taken != nil {
+		return errNameTaken(name, taken)
+	}
+	if !d.present[image] {
+		return graft.Errorf(graft.CodeNotFound, "image %s is not present: pull it first", image)
+	}
+	for _, e := range endpoints {
 		if _, ok := d.networks[e.Network]; !ok {
 			return errNoNetwork(e.Network)
 		}
 	}
 	return nil
+}
+
+// add puts a new container there, and the volumes that it names, as Docker does.
+func (d *Driver) add(c *container) {
+	d.containers[c.ID] = c
+	for _, name := range c.Mounts {
+		if _, ok := d.volumes[name]; !ok {
+			d.addVolume(driver.VolumeSpec{Name: name, Driver: "local"})
+		}
+	}
+	d.emitContainer(c, "create")
 }
 
 func (d *Driver) newContainer(spec driver.ContainerSpec) *container {
@@ -128,18 +143,19 @@ func (d *Driver) newContainer(spec driver.ContainerSpec) *container {
 		Ports:         slices.Clone(spec.Ports),
 		NetworkMode:   spec.Endpoints[0].Network,
 		RestartPolicy: cmp.Or(spec.Restart, "no"),
-	}}
+		StopTimeout:   cmp.Or(spec.StopGracePeriod, defaultStopTimeout),
+	}, asked: asked{Environment: maps.Clone(spec.Environment)}}
 	for _, e := range spec.Endpoints {
 		c.Endpoints = append(c.Endpoints, endpointOf(c, e))
 	}
 	for _, m := range spec.Mounts {
 		if !m.Bind {
-			c.mounts = append(c.mounts, m.Source)
+			c.Mounts = append(c.Mounts, m.Source)
 		}
 	}
 	if h := spec.Healthcheck; h != nil {
-		c.noHealth = h.Disable || len(h.Test) > 0 && h.Test[0] == "NONE"
-		c.healthcheck = !c.noHealth && len(h.Test) > 0
+		c.NoHealthcheck = h.Disable || len(h.Test) > 0 && h.Test[0] == "NONE"
+		c.Healthcheck = !c.NoHealthcheck && len(h.Test) > 0
 	}
 	slices.SortFunc(c.Ports, func(a, b driver.Port) int {
 		return cmp.Or(cmp.Compare(a.ContainerPort, b.ContainerPort), strings.Compare(a.Protocol, b.Protocol),
@@ -195,10 +211,7 @@ func (d *Driver) Remove(ctx context.Context, id string) error {
 		if c.Running() {
 			d.end(c, 137)
 		}
-		c.newLife()
-		c.State = driver.StateRemoving // for who follows its output
-		delete(d.containers, c.ID)
-		d.emitContainer(c, "destroy")
+		d.drop(c)
 		return nil
 	})
 }

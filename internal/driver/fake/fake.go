@@ -33,7 +33,8 @@ type Behaviour struct {
 	Unhealthy   bool
 	// StartError, if not nil, is why containers do not start.
 	StartError error
-	// Output is printed at every start.
+	// Output is printed at every start; ${NAME} in it stands for a variable of
+	// the container's environment.
 	Output string
 }
 
@@ -47,7 +48,7 @@ type Driver struct {
 	networks   map[string]driver.Network
 	volumes    map[string]driver.Volume
 	images     map[string]Behaviour // what registries have
-	present    map[string]bool      // what was pulled
+	present    map[string]bool      // what was pulled or ran before
 	events     []driver.Event
 	listeners  map[*listener]bool
 
@@ -92,8 +93,8 @@ func (d *Driver) AddImage(ref string, behaviour Behaviour) {
 
 // AddContainer puts a container there that nobody created through the driver,
 // such as a component of the orchestrator, and returns its id. It gets an id,
-// the state running, a record, and the networks of its endpoints, where these
-// are missing.
+// the state running, a record, and its image and the networks of its endpoints,
+// where these are missing.
 func (d *Driver) AddContainer(c driver.Container) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -112,6 +113,10 @@ func (d *Driver) AddContainer(c driver.Container) string {
 	if c.RestartPolicy == "" {
 		c.RestartPolicy = "no"
 	}
+	if c.StopTimeout == 0 {
+		c.StopTimeout = defaultStopTimeout
+	}
+	d.present[c.Image] = true
 	for _, e := range c.Endpoints {
 		if _, ok := d.networks[e.Network]; !ok {
 			d.networks[e.Network] = driver.Network{ID: d.newID(), Name: e.Network, Driver: "bridge"}
@@ -170,11 +175,11 @@ func (d *Driver) SetAway(away bool) {
 }
 
 // Calls returns the calls so far that change something, one string each: the
-// operation and its target. Operations are create, start, stop, remove, rename,
-// set-restart-policy, connect, disconnect, pull, create-network,
+// operation and its target. Operations are create, recreate, start, stop, remove,
+// rename, set-restart-policy, connect, disconnect, pull, create-network,
 // remove-network, create-volume and remove-volume; hooks also see info,
-// observe, watch and logs. Containers are called by their names, whatever the
-// caller used.
+// observe, watch and logs. Containers and networks are called by their names,
+// whatever the caller used.
 func (d *Driver) Calls() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()

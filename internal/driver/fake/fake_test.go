@@ -18,17 +18,22 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	drivertest.Run(t, func(*testing.T) drivertest.Harness {
 		d := fake.New(nil)
-		d.AddImage("example.org/app@sha256:1", fake.Behaviour{Output: "app started\n", HealthAfter: 0})
+		d.AddImage("example.org/app@sha256:1", fake.Behaviour{Output: "${NAME} started\n", HealthAfter: 0})
 		d.AddImage("example.org/exit@sha256:2", fake.Behaviour{ExitAfter: 10 * time.Millisecond, ExitCode: 3})
 		var port atomic.Uint32
 		return drivertest.Harness{
-			Driver:     d,
-			Prefix:     "test",
-			Image:      "example.org/app@sha256:1",
-			Exiting:    "example.org/exit@sha256:2",
-			Missing:    "example.org/none@sha256:3",
-			HealthTest: []string{"CMD", "/app", "-healthcheck"},
-			FreePort:   func() uint16 { return uint16(20000 + port.Add(1)) },
+			Driver:      d,
+			Prefix:      "test",
+			Image:       "example.org/app@sha256:1",
+			Exiting:     "example.org/exit@sha256:2",
+			Missing:     "example.org/none@sha256:3",
+			HealthTest:  []string{"CMD", "/app", "-healthcheck"},
+			FreePort:    func() uint16 { return uint16(20000 + port.Add(1)) },
+			OwnImage: func() (string, func()) {
+				const image = "example.org/own@sha256:4"
+				d.AddImage(image, fake.Behaviour{})
+				return image, func() { d.RemoveImage(image) }
+			},
 		}
 	})
 }
@@ -180,5 +185,34 @@ func TestComponents(t *testing.T) {
 	}
 	if err := d.Start(t.Context(), "root_redis"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAutoRemove(t *testing.T) {
+	t.Parallel()
+	d := fake.New(nil)
+	for _, end := range []func(id string) error{
+		func(id string) error { return d.Stop(t.Context(), id) },
+		func(id string) error { d.Exit(id, 1); return nil },
+		func(id string) error { return d.Remove(t.Context(), id) },
+	} {
+		id := d.AddContainer(driver.Container{Name: "web", Image: "web", AutoRemove: true})
+		c := state(t, d)
+		if !c.AutoRemove || c.StopTimeout != 10*time.Second {
+			t.Errorf("component is %+v", c)
+		}
+		if err := end(id); err != nil {
+			t.Error(err)
+		}
+		snapshot, err := d.Observe(t.Context())
+		if err != nil || len(snapshot.Containers) != 0 {
+			t.Errorf("containers are %+v, %v; want none left", snapshot, err)
+		}
+		if err := d.Recreate(t.Context(), c.Record, "again"); err != nil {
+			t.Error(err)
+		}
+		if err := d.Remove(t.Context(), "again"); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -45,9 +45,9 @@ func (d *Driver) start(c *container) error {
 	c.newLife()
 	c.State, c.StartedAt = driver.StateRunning, d.clock()
 	c.Error, c.ExitCode, c.OOMKilled = "", 0, false
-	d.print(c, behaviour.Output)
+	d.print(c, c.expand(behaviour.Output))
 	d.emitContainer(c, "start")
-	if !c.noHealth && (c.healthcheck || behaviour.HealthAfter > 0 || behaviour.Unhealthy) {
+	if !c.NoHealthcheck && (c.Healthcheck || behaviour.HealthAfter > 0 || behaviour.Unhealthy) {
 		c.Health = "starting"
 		first := "healthy"
 		if behaviour.Unhealthy {
@@ -99,17 +99,20 @@ func collide(a, b driver.Port) bool {
 		(a.HostIP == b.HostIP || everywhere(a.HostIP) || everywhere(b.HostIP))
 }
 
-// end ends a container's life.
+// end ends a container's life, and itself if it is to be removed then.
 func (d *Driver) end(c *container, code int) {
 	c.newLife()
 	c.State, c.ExitCode, c.FinishedAt, c.Health = driver.StateExited, code, d.clock(), ""
 	d.emitContainer(c, "die")
+	if c.AutoRemove {
+		d.drop(c)
+	}
 }
 
 // exit is an end that the restart policy may answer with a new start.
 func (d *Driver) exit(c *container, code int) {
 	d.end(c, code)
-	if !restarts(c.RestartPolicy, code, c.Restarts) {
+	if c.AutoRemove || !restarts(c.RestartPolicy, code, c.Restarts) {
 		return
 	}
 	delay := min(firstRestartDelay<<min(c.Restarts, 20), maxRestartDelay)

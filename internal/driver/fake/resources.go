@@ -29,6 +29,13 @@ func (d *Driver) Pull(ctx context.Context, image string, progress func(driver.Pu
 	return err
 }
 
+// RemoveImage removes an image that was pulled, as "docker image prune" does.
+func (d *Driver) RemoveImage(image string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.present, image)
+}
+
 // CreateNetwork implements driver.Driver.
 func (d *Driver) CreateNetwork(ctx context.Context, spec driver.NetworkSpec) error {
 	return d.call(ctx, "create-network", spec.Name, func() error {
@@ -43,21 +50,42 @@ func (d *Driver) CreateNetwork(ctx context.Context, spec driver.NetworkSpec) err
 }
 
 // RemoveNetwork implements driver.Driver.
-func (d *Driver) RemoveNetwork(ctx context.Context, name string) error {
-	return d.call(ctx, "remove-network", name, func() error {
-		n, ok := d.networks[name]
+func (d *Driver) RemoveNetwork(ctx context.Context, idOrName string) error {
+	return d.call(ctx, "remove-network", d.networkName(idOrName), func() error {
+		n, ok := d.network(idOrName)
 		if !ok {
 			return nil
 		}
 		for _, c := range d.containers {
-			if c.Running() && c.endpoint(name) >= 0 {
-				return graft.Errorf(graft.CodeConflict, "network %q is still in use: container %q is on it", name, c.Name)
+			if c.Running() && c.endpoint(n.Name) >= 0 {
+				return graft.Errorf(graft.CodeConflict, "network %q is still in use: container %q is on it", n.Name, c.Name)
 			}
 		}
-		delete(d.networks, name)
-		d.emit("network", "destroy", n.ID, name)
+		delete(d.networks, n.Name)
+		d.emit("network", "destroy", n.ID, n.Name)
 		return nil
 	})
+}
+
+// network returns the network with that id or name.
+func (d *Driver) network(idOrName string) (driver.Network, bool) {
+	for _, n := range d.networks {
+		if n.ID == idOrName {
+			return n, true
+		}
+	}
+	n, ok := d.networks[idOrName]
+	return n, ok
+}
+
+// networkName is what Calls calls a network.
+func (d *Driver) networkName(idOrName string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if n, ok := d.network(idOrName); ok {
+		return n.Name
+	}
+	return idOrName
 }
 
 // CreateVolume implements driver.Driver. The only volume driver is local.
@@ -86,7 +114,7 @@ func (d *Driver) RemoveVolume(ctx context.Context, name string) error {
 			return nil
 		}
 		for _, c := range d.containers {
-			if slices.Contains(c.mounts, name) {
+			if slices.Contains(c.Mounts, name) {
 				return graft.Errorf(graft.CodeConflict, "volume %q is still in use: container %q mounts it", name, c.Name)
 			}
 		}

@@ -1,0 +1,288 @@
+package docker_test
+
+import (
+	"encoding/json"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/dockertest"
+	"github.com/graftplatform/graft/internal/driver"
+	"github.com/graftplatform/graft/internal/driver/docker"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+)
+
+// existing is a container that the driver did not make.
+type existing struct {
+	t      *testing.T
+	api    *client.Client
+	driver *docker.Driver
+	name   string
+}
+
+// createExisting makes one with the image of the specification.
+func createExisting(t *testing.T, d *docker.Driver, spec driver.ContainerSpec, options client.ContainerCreateOptions) *existing {
+	t.Helper()
+	e := &existing{t: t, api: dockertest.Client(t), driver: d, name: spec.Name}
+	options.Name = spec.Name
+	if options.Config == nil {
+		options.Config = &container.Config{}
+	}
+	if options.Config.Image == "" {
+		options.Config.Image = spec.Image
+	}
+	_, err := e.api.ContainerCreate(t.Context(), options)
+	e.must(err)
+	return e
+}
+
+func (e *existing) must(err error) {
+	e.t.Helper()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+func (e *existing) inspect() container.InspectResponse {
+	e.t.Helper()
+	result, err := e.api.ContainerInspect(e.t.Context(), e.name, client.ContainerInspectOptions{})
+	e.must(err)
+	return result.Container
+}
+
+// remove removes the container, with its anonymous volumes or without, and
+// returns its record.
+func (e *existing) remove(volumes bool) json.RawMessage {
+	e.t.Helper()
+	result, err := e.api.ContainerInspect(e.t.Context(), e.name, client.ContainerInspectOptions{})
+	e.must(err)
+	_, err = e.api.ContainerRemove(e.t.Context(), e.name, client.ContainerRemoveOptions{Force: true, RemoveVolumes: volumes})
+	e.must(err)
+	return result.Raw
+}
+
+// recreate makes the container again and says what Docker knows of it.
+func (e *existing) recreate(record json.RawMessage) container.InspectResponse {
+	e.t.Helper()
+	e.must(e.driver.Recreate(e.t.Context(), record, e.name))
+	return e.inspect()
+}
+
+// volumes returns the names of the container's volumes by their targets.
+func volumes(c container.InspectResponse) map[string]string {
+	names := map[string]string{}
+	for _, m := range c.Mounts {
+		if m.Type == mount.TypeVolume {
+			names[m.Destination] = m.Name
+		}
+	}
+	return names
+}
+
+func TestRecreateKeepsAnonymousVolumes(t *testing.T) {
+	t.Parallel()
+	d, spec := setUp(t, docker.Options{})
+	e := createExisting(t, d, spec, client.ContainerCreateOptions{
+		Config: &container.Config{
+			Volumes: map[string]struct{}{"/image/": {}}, Labels: map[string]string{"test": spec.Name},
+		},
+		HostConfig: &container.HostConfig{
+			Binds:  []string{"/bind", spec.Name + "-data:/data:ro", "/etc:/etc/host"},
+			Mounts: []mount.Mount{{Type: mount.TypeVolume, Target: "/mount"}, {Type: mount.TypeTmpfs, Target: "/tmpfs"}},
+		},
+	})
+	was := e.inspect()
+	anonymous := volumes(was)
+	delete(anonymous, "/data")
+	t.Cleanup(func() { removeVolumes(t, anonymous) })
+	got := e.recreate(e.remove(false))
+	if want := volumes(was); len(want) != 4 || !reflect.DeepEqual(volumes(got), want) || len(got.Mounts) != len(was.Mounts) {
+		t.Errorf("volumes are %v, want %v", volumes(got), want)
+	}
+	e.must(d.Start(t.Context(), e.name))
+
+	// Once more, with volumes that are gone.
+	record := e.remove(false)
+	removeVolumes(t, anonymous)
+	got = e.recreate(record)
+	for target, name := range volumes(got) {
+		if name == anonymous[target] {
+			t.Errorf("volume %s for %s is there again under its name", name, target)
+		}
+	}
+	if len(volumes(got)) != 4 {
+		t.Errorf("volumes are %v, want four", volumes(got))
+	}
+}
+
+func removeVolumes(t *testing.T, names map[string]string) {
+	t.Helper()
+	api := dockertest.Client(t)
+	for _, name := range names {
+		_, _ = api.VolumeRemove(t.Context(), name, client.VolumeRemoveOptions{})
+	}
+}
+
+func TestRecreateDropsWhatDockerGenerated(t *testing.T) {
+	t.Parallel()
+	d, spec := setUp(t, docker.Options{})
+	prefix := netip.MustParsePrefix("10.213.77.0/24")
+	address := netip.MustParseAddr("10.213.77.7")
+	name := spec.Name + "-static"
+	createNetwork(t, client.NetworkCreateOptions{IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: prefix}}}}, name)
+	e := createExisting(t, d, spec, client.ContainerCreateOptions{
+		Config:     &container.Config{Entrypoint: []string{""}, Cmd: []string{"/app"}},
+		HostConfig: &container.HostConfig{NetworkMode: container.NetworkMode(name)},
+		NetworkingConfig: &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
+			name: {Aliases: []string{"www"}, IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: address}},
+		}},
+	})
+	e.must(d.Start(t.Context(), e.name))
+	was := e.inspect()
+	got := e.recreate(e.remove(false))
+	e.must(d.Start(t.Context(), e.name))
+	got = e.inspect()
+	if got.Config.Hostname == was.Config.Hostname || !strings.HasPrefix(got.ID, got.Config.Hostname) {
+		t.Errorf("host name is %q, and was %q", got.Config.Hostname, was.Config.Hostname)
+	}
+	if len(got.Config.Entrypoint) != 0 || !reflect.DeepEqual(got.Config.Cmd, was.Config.Cmd) {
+		t.Errorf("command is %q %q, want none and %q", got.Config.Entrypoint, got.Config.Cmd, was.Config.Cmd)
+	}
+	endpoint := got.NetworkSettings.Networks[name]
+	if endpoint == nil || endpoint.IPAddress != address || strings.Contains(strings.Join(endpoint.Aliases, " "), was.ID[:12]) {
+		t.Errorf("endpoint is %+v", endpoint)
+	}
+}
+
+func TestRecreateInOtherNetworkModes(t *testing.T) {
+	t.Parallel()
+	d, spec := setUp(t, docker.Options{})
+	other := create(t, d, driver.ContainerSpec{Name: spec.Name + "-other", Image: spec.Image, Restart: "no", Endpoints: spec.Endpoints})
+	e := &existing{t: t, api: dockertest.Client(t), driver: d, name: spec.Name}
+	result, err := e.api.NetworkInspect(t.Context(), spec.Endpoints[0].Network, client.NetworkInspectOptions{})
+	e.must(err)
+	for _, mode := range []string{"host", "none", "container:" + other, "default", "bridge", result.Network.ID} {
+		e := createExisting(t, d, spec, client.ContainerCreateOptions{
+			HostConfig: &container.HostConfig{NetworkMode: container.NetworkMode(mode)},
+			Config:     &container.Config{Env: []string{"PORT=0"}},
+		})
+		if strings.HasPrefix(mode, "container:") {
+			e.must(d.Start(t.Context(), other))
+		}
+		e.must(d.Start(t.Context(), e.name))
+		was := e.inspect()
+		e.recreate(e.remove(false))
+		e.must(d.Start(t.Context(), e.name))
+		got := e.inspect()
+		want := was.HostConfig.NetworkMode
+		if mode == result.Network.ID {
+			want = container.NetworkMode(result.Network.Name)
+		}
+		if got.HostConfig.NetworkMode != want || len(got.NetworkSettings.Networks) != len(was.NetworkSettings.Networks) {
+			t.Errorf("network mode %s became %s with %v", mode, got.HostConfig.NetworkMode, got.NetworkSettings.Networks)
+		}
+		e.remove(true)
+	}
+}
+
+func TestRecreateWithTheImageItHad(t *testing.T) {
+	t.Parallel()
+	d, spec := setUp(t, docker.Options{})
+	api := dockertest.Client(t)
+	tag, _, _ := strings.Cut(spec.Image, "@")
+	tag += ":moving"
+	retag := func(to string) {
+		t.Helper()
+		if _, err := api.ImageTag(t.Context(), client.ImageTagOptions{Source: to, Target: tag}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	retag(spec.Image)
+	e := createExisting(t, d, spec, client.ContainerCreateOptions{Config: &container.Config{Image: tag}})
+	was := e.inspect()
+	if got := e.recreate(e.remove(false)); got.Config.Image != tag || got.Image != was.Image {
+		t.Errorf("image is %s (%s), want %s (%s)", got.Config.Image, got.Image, tag, was.Image)
+	}
+	newer := dockertest.NewImage(t)
+	e.must(d.Pull(t.Context(), newer.Ref, nil))
+	retag(newer.Ref)
+	if got := e.recreate(e.remove(false)); got.Image != was.Image {
+		t.Errorf("image is %s (%s), want %s whatever %s is now", got.Config.Image, got.Image, was.Image, tag)
+	}
+}
+
+// A Recreate that was killed leaves a container behind that is not whole.
+func TestRecreateAfterAnUnfinishedOne(t *testing.T) {
+	t.Parallel()
+	d, spec := setUp(t, docker.Options{})
+	spec.Labels = map[string]string{"test": spec.Name}
+	e := createExisting(t, d, spec, client.ContainerCreateOptions{Config: &container.Config{Labels: spec.Labels}})
+	record := e.remove(false)
+	leftover := spec
+	leftover.Name += ".unfinished"
+	id := create(t, d, leftover)
+	if got := e.recreate(record); got.Config.Labels["test"] != spec.Name {
+		t.Errorf("labels are %v", got.Config.Labels)
+	}
+	if err := d.Start(t.Context(), id); graft.ErrorCode(err) != graft.CodeNotFound {
+		t.Errorf("the unfinished container is left: %v", err)
+	}
+
+	// Somebody else's stays.
+	e.remove(false)
+	leftover.Labels = nil
+	create(t, d, leftover)
+	wantCode(t, d.Recreate(t.Context(), record, spec.Name), graft.CodeConflict, leftover.Name)
+	e.must(d.Start(t.Context(), leftover.Name))
+}
+
+func TestRecreateLeavesNothingOnFailure(t *testing.T) {
+	t.Parallel()
+	d, spec := setUp(t, docker.Options{})
+	second := spec.Name + "-second"
+	createNetwork(t, client.NetworkCreateOptions{IPAM: &network.IPAM{
+		Config: []network.IPAMConfig{{Subnet: netip.MustParsePrefix("10.213.78.0/24")}},
+	}}, second)
+	e := createExisting(t, d, spec, client.ContainerCreateOptions{
+		HostConfig: &container.HostConfig{NetworkMode: container.NetworkMode(spec.Endpoints[0].Network)},
+	})
+	_, err := e.api.NetworkConnect(t.Context(), second, client.NetworkConnectOptions{Container: e.name, EndpointConfig: &network.EndpointSettings{
+		IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: netip.MustParseAddr("10.213.78.8")},
+	}})
+	e.must(err)
+	record := []byte(strings.ReplaceAll(string(e.remove(false)), "10.213.78.8", "10.213.7.8")) // not in the subnet
+	if err := d.Recreate(t.Context(), record, spec.Name); err == nil {
+		t.Error("a wrong address is accepted")
+	} else {
+		wantCode(t, err, graft.ErrorCode(err), second)
+	}
+	list, err := e.api.ContainerList(t.Context(), client.ContainerListOptions{All: true, Filters: client.Filters{}.Add("name", spec.Name)})
+	if err != nil || len(list.Items) != 0 {
+		t.Errorf("%d containers are left, %v", len(list.Items), err)
+	}
+}
+
+func TestAutoRemoveAndStopTimeout(t *testing.T) {
+	t.Parallel()
+	d, spec := setUp(t, docker.Options{})
+	for seconds, want := range map[int]time.Duration{5: 5 * time.Second, 0: 0, -1: 24 * time.Hour} {
+		e := createExisting(t, d, spec, client.ContainerCreateOptions{
+			Config: &container.Config{StopTimeout: &seconds}, HostConfig: &container.HostConfig{AutoRemove: true},
+		})
+		e.recreate(e.remove(false))
+		snapshot, err := d.Observe(t.Context())
+		e.must(err)
+		for _, c := range snapshot.Containers {
+			if c.Name == spec.Name && (!c.AutoRemove || c.StopTimeout != want) {
+				t.Errorf("stop timeout of %d s is %v, auto remove %v", seconds, c.StopTimeout, c.AutoRemove)
+			}
+		}
+		e.remove(true)
+	}
+}
