@@ -184,6 +184,7 @@ func TestLogsOfATerminal(t *testing.T) {
 	d, spec := setUp(t, docker.Options{})
 	created, err := dockertest.Client(t).ContainerCreate(t.Context(), client.ContainerCreateOptions{
 		Name: spec.Name, Config: &container.Config{Image: spec.Image, Tty: true, Env: []string{"EXIT_CODE=0"}},
+		HostConfig: &container.HostConfig{NetworkMode: container.NetworkMode(spec.Endpoints[0].Network)},
 	})
 	if err == nil {
 		err = d.Start(t.Context(), created.ID)

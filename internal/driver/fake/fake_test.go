@@ -22,13 +22,13 @@ func TestConformance(t *testing.T) {
 		d.AddImage("example.org/exit@sha256:2", fake.Behaviour{ExitAfter: 10 * time.Millisecond, ExitCode: 3})
 		var port atomic.Uint32
 		return drivertest.Harness{
-			Driver:      d,
-			Prefix:      "test",
-			Image:       "example.org/app@sha256:1",
-			Exiting:     "example.org/exit@sha256:2",
-			Missing:     "example.org/none@sha256:3",
-			HealthTest:  []string{"CMD", "/app", "-healthcheck"},
-			FreePort:    func() uint16 { return uint16(20000 + port.Add(1)) },
+			Driver:     d,
+			Prefix:     "test",
+			Image:      "example.org/app@sha256:1",
+			Exiting:    "example.org/exit@sha256:2",
+			Missing:    "example.org/none@sha256:3",
+			HealthTest: []string{"CMD", "/app", "-healthcheck"},
+			FreePort:   func() uint16 { return uint16(20000 + port.Add(1)) },
 			OwnImage: func() (string, func()) {
 				const image = "example.org/own@sha256:4"
 				d.AddImage(image, fake.Behaviour{})
