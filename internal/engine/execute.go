@@ -140,17 +140,19 @@ func (e *operationError) reason() string {
 	return e.text + ": an internal error; the log has it"
 }
 
-func (x *executor) call(ctx context.Context, p *plan, o *operation) error {
-	limit := callTimeout
+// limit is how long an operation may take.
+func (o *operation) limit() time.Duration {
 	switch o.kind {
 	case opPull:
-		limit = pullTimeout
+		return pullTimeout
 	case opWait:
-		limit = waitTimeout
-	case opStop:
-		limit += o.grace
+		return waitTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	return callTimeout + o.grace
+}
+
+func (x *executor) call(ctx context.Context, p *plan, o *operation) error {
+	ctx, cancel := context.WithTimeout(ctx, o.limit())
 	defer cancel()
 	switch o.kind {
 	case opPull:
@@ -158,19 +160,43 @@ func (x *executor) call(ctx context.Context, p *plan, o *operation) error {
 			x.step(fmt.Sprintf("pull %s: %d of %d layers, %d of %d bytes", o.target,
 				progress.LayersDone, progress.Layers, progress.BytesDone, progress.Bytes))
 		})
-	case opCreateNetwork:
-		err := x.driver.CreateNetwork(ctx, *o.network)
-		if o.shared && graft.ErrorCode(err) == graft.CodeConflict {
-			return nil // somebody else made it meanwhile
-		}
-		return err
-	case opCreateVolume:
-		return x.driver.CreateVolume(ctx, *o.volume)
+	case opWait:
+		return x.wait(ctx, o.id, o.until)
 	case opRecord:
 		return x.record(ctx, o.swap)
+	case opForgetComponent:
+		return x.store.DeleteSwap(ctx, o.swap.Component)
+	case opForget:
+		return x.store.DeleteInstallation(ctx, p.installation.ID)
+	case opCreateNetwork:
+		return x.createNetwork(ctx, o)
+	case opRemoveNetwork:
+		return x.driver.RemoveNetwork(ctx, o.id)
+	case opCreateVolume:
+		return x.driver.CreateVolume(ctx, *o.volume)
+	case opRemoveVolume:
+		return x.driver.RemoveVolume(ctx, o.target)
+	}
+	return x.callContainer(ctx, o)
+}
+
+func (x *executor) createNetwork(ctx context.Context, o *operation) error {
+	err := x.driver.CreateNetwork(ctx, *o.network)
+	if o.shared && graft.ErrorCode(err) == graft.CodeConflict {
+		return nil // somebody else made it meanwhile
+	}
+	return err
+}
+
+func (x *executor) callContainer(ctx context.Context, o *operation) error {
+	switch o.kind {
 	case opCreate:
 		_, err := x.driver.Create(ctx, *o.container)
 		return err
+	case opRecreate:
+		return x.driver.Recreate(ctx, o.record, o.name)
+	case opConnect:
+		return x.driver.Connect(ctx, o.id, o.endpoint)
 	case opRename:
 		return x.driver.Rename(ctx, o.id, o.name)
 	case opStepAside, opComeBack:
@@ -178,26 +204,12 @@ func (x *executor) call(ctx context.Context, p *plan, o *operation) error {
 			return err
 		}
 		return x.driver.Rename(ctx, o.id, o.name)
-	case opRecreate:
-		return x.driver.Recreate(ctx, o.record, o.name)
-	case opConnect:
-		return x.driver.Connect(ctx, o.id, o.endpoint)
 	case opStop:
 		return x.driver.Stop(ctx, o.id)
 	case opStart:
 		return x.driver.Start(ctx, o.id)
-	case opWait:
-		return x.wait(ctx, o.id, o.until)
 	case opRemove:
 		return x.driver.Remove(ctx, o.id)
-	case opForgetComponent:
-		return x.store.DeleteSwap(ctx, o.swap.Component)
-	case opRemoveNetwork:
-		return x.driver.RemoveNetwork(ctx, o.id)
-	case opRemoveVolume:
-		return x.driver.RemoveVolume(ctx, o.target)
-	case opForget:
-		return x.store.DeleteInstallation(ctx, p.installation.ID)
 	}
 	return graft.Errorf(graft.CodeInternal, "no such operation: %s", o.kind)
 }
