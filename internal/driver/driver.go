@@ -141,7 +141,10 @@ type Container struct {
 	StartedAt  time.Time // zero: never
 	FinishedAt time.Time // zero: never ended
 
-	Endpoints     []Endpoint    // networks it is configured for, running or not, by name
+	Endpoints []Endpoint // networks it is configured for, running or not, by name
+	// NetworkIDs are those of the networks that it was last on, as far as the
+	// runtime has them: a network of the same name may be another one.
+	NetworkIDs    []string
 	Ports         []Port        // published ones as configured, running or not, in order
 	NetworkMode   string        // as configured: a network's name, host, none, container:…
 	RestartPolicy string        // as graft.Service.Restart

@@ -175,6 +175,26 @@ func TestSharedNetworkIsMadeOnce(t *testing.T) {
 	})
 }
 
+// The orchestrator's network goes with the last who is on it, if Graft made it.
+func TestSharedNetworkGoesWithTheLast(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		before := h.snapshot()
+		id := h.install(pluginAddon).ID
+		h.await(id, graft.StatusActive)
+		other := h.driver.AddContainer(driver.Container{Name: "other", Endpoints: []driver.Endpoint{{Network: "oakestra"}}})
+		h.delete(id)
+		if !slices.ContainsFunc(h.snapshot().Networks, func(n driver.Network) bool { return n.Name == "oakestra" }) {
+			t.Fatal("the network went while another was on it")
+		}
+		if err := h.driver.Remove(context.Background(), other); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		h.nothingLeft(before)
+	})
+}
+
 // An operation that succeeds and changes nothing is not repeated without a pause.
 func TestNoHotLoop(t *testing.T) {
 	t.Parallel()

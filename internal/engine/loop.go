@@ -101,6 +101,7 @@ func (e *Engine) reconcile(ctx context.Context) time.Time {
 		}
 		return time.Now().Add(min(e.resync, 5*time.Second))
 	}
+	e.sweep(observing, w)
 	for i := range w.installs {
 		inst := &w.installs[i]
 		if busy[inst.ID] {
@@ -114,6 +115,23 @@ func (e *Engine) reconcile(ctx context.Context) time.Time {
 		}
 	}
 	return next
+}
+
+// sweep removes the orchestrator's network, if this engine made it, once no
+// addon is left and nobody is on it: while the last addon went, one of another
+// engine may have been there still.
+func (e *Engine) sweep(ctx context.Context, w *world) {
+	if len(w.installs) > 0 {
+		return
+	}
+	for _, n := range w.snapshot.Networks {
+		if !w.lastOnNetwork(&graft.Installation{}, n) {
+			continue
+		}
+		if err := e.driver.RemoveNetwork(ctx, n.ID); err != nil {
+			e.log.Warn("the orchestrator's network is left behind", "network", n.Name, "error", err)
+		}
+	}
 }
 
 // advance does what is next for one installation, and returns when to look

@@ -79,6 +79,9 @@ func (w *world) wants(inst *graft.Installation) ([]*want, error) {
 	for _, service := range dependencyOrder(inst.Services) {
 		v := &want{service: service, name: w.settings.prefixed(service.Name), swap: w.swapOf(inst.ID, service.Name)}
 		v.current = currentOf(containers, service, inst.Images[service.Name])
+		if v.current != nil && w.cutOff(v.current) {
+			v.current = nil
+		}
 		switch {
 		case v.swap != nil:
 			component, err := recorded(v.swap)
@@ -122,6 +125,18 @@ func currentOf(containers []*driver.Container, service *graft.Service, image str
 		}
 	}
 	return nil
+}
+
+// cutOff is whether a container can't be started any more, as a network that it
+// is to be on is gone. It has to be made anew.
+func (w *world) cutOff(c *driver.Container) bool {
+	if c.Running() || c.State == driver.StateRestarting {
+		return false
+	}
+	return slices.ContainsFunc(c.Endpoints, func(e driver.Endpoint) bool { return w.network(e.Network) == nil }) ||
+		slices.ContainsFunc(c.NetworkIDs, func(id string) bool {
+			return !slices.ContainsFunc(w.snapshot.Networks, func(n driver.Network) bool { return n.ID == id })
+		})
 }
 
 func (w *world) addonName(installationID string) string {

@@ -128,7 +128,7 @@ func TestPlan(t *testing.T) {
 		{
 			name: "created before a crash", descriptor: hello,
 			world: func(i *graft.Installation) *world {
-				return worldOf(i, driver.Snapshot{Containers: []driver.Container{
+				return worldOf(i, driver.Snapshot{Networks: oakestra(), Containers: []driver.Container{
 					change(running(i, "web", "root_web"), func(c *driver.Container) { c.State = driver.StateCreated }),
 				}})
 			},
@@ -137,11 +137,25 @@ func TestPlan(t *testing.T) {
 		{
 			name: "stopped by hand", descriptor: hello,
 			world: func(i *graft.Installation) *world {
-				return worldOf(i, driver.Snapshot{Containers: []driver.Container{
+				return worldOf(i, driver.Snapshot{Networks: oakestra(), Containers: []driver.Container{
 					change(running(i, "web", "root_web"), func(c *driver.Container) { c.State, c.ExitCode = driver.StateExited, 137 }),
 				}})
 			},
 			want: `start container root_web (somebody stopped it (exit code 137))`,
+		},
+		{
+			name: "stopped, and its network was removed and made again", descriptor: hello,
+			world: func(i *graft.Installation) *world {
+				return worldOf(i, driver.Snapshot{Networks: oakestra(), Containers: []driver.Container{
+					change(running(i, "web", "root_web"), func(c *driver.Container) {
+						c.State, c.NetworkIDs = driver.StateExited, []string{"the one before"}
+					}),
+				}, Volumes: []driver.Volume{{Name: "root_hello_data", Labels: testSettings.ownerLabels(i.ID)}}})
+			},
+			want: `remove container root_web (no service of the addon wants it as it is)
+				pull ` + testImage + ` (image of service web)
+				create container root_web (service web has none)
+				start container root_web (service web is enabled)`,
 		},
 		{
 			name: "made from another image", descriptor: hello,

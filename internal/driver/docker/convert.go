@@ -44,6 +44,12 @@ func convert(in *container.InspectResponse) driver.Container {
 	}
 	if in.NetworkSettings != nil {
 		out.Endpoints = endpoints(out.ID, out.Name, in.NetworkSettings.Networks)
+		for _, settings := range in.NetworkSettings.Networks {
+			if settings != nil && settings.NetworkID != "" {
+				out.NetworkIDs = append(out.NetworkIDs, settings.NetworkID)
+			}
+		}
+		slices.Sort(out.NetworkIDs)
 	}
 	return out
 }

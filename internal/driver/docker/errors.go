@@ -41,6 +41,9 @@ func broken(err error) bool {
 
 func codeOf(err error) graft.Code {
 	switch {
+	case strings.Contains(err.Error(), "is ambiguous"):
+		// Two clients made a network of one name; one of them is about to go.
+		return graft.CodeUnavailable
 	case errdefs.IsNotFound(err):
 		return graft.CodeNotFound
 	case errdefs.IsConflict(err):
