@@ -51,6 +51,21 @@ install_missing() {
 
 daemon_answers() { as_root timeout 10 docker version >/dev/null 2>&1; }
 
+# drop_stale_pid removes the pid file of a daemon that was killed: dockerd does
+# not start while a process of that number is there, be it another one or what
+# its parent has not yet buried.
+drop_stale_pid() {
+  local file=/var/run/docker.pid pid state
+  [ -e "$file" ] || return 0
+  pid=$(as_root cat "$file")
+  if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ]; then
+    state=$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$pid/status" 2>/dev/null || true)
+    [ "$state" = Z ] || return 0
+  fi
+  say "The pid file of a Docker daemon that is gone is in the way; removing $file"
+  as_root rm -f "$file"
+}
+
 start_daemon() {
   if [ -n "${DOCKER_HOST:-}" ]; then
     fail "no Docker daemon answers at DOCKER_HOST=$DOCKER_HOST. Start it, or unset DOCKER_HOST for the local one."
@@ -64,6 +79,7 @@ start_daemon() {
   local state=/var/lib/graft-setup
   say "No Docker daemon answers; starting dockerd in the background, its pid and log in $state"
   as_root mkdir -p "$state"
+  drop_stale_pid
   as_root sh -c "nohup setsid dockerd >>'$state/dockerd.log' 2>&1 </dev/null & echo \$! >'$state/dockerd.pid'"
   local end=$((SECONDS + 60))
   until daemon_answers; do
