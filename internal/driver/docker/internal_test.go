@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/driver"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/jsonstream"
@@ -27,6 +28,17 @@ func TestPortTaken(t *testing.T) {
 		if got := portTaken(errors.New(text)); got != want {
 			t.Errorf("port in %q is %q, want %q", text, got, want)
 		}
+	}
+}
+
+// Another client may make a network of the same name at the same time; until one
+// of the two is gone, Docker does not know which is meant.
+func TestAmbiguousNetworkIsTemporary(t *testing.T) {
+	t.Parallel()
+	d := &Driver{}
+	err := d.startFailed(nil, errors.New("Error response from daemon: network oakestra is ambiguous (2 matches found on name)"), "web")
+	if got := graft.ErrorCode(err); got != graft.CodeUnavailable {
+		t.Errorf("code %s of %v", got, err)
 	}
 }
 
