@@ -78,9 +78,8 @@ func TestOneGoodOneFailing(t *testing.T) {
 	if !slices.Equal(inst.Details.FailedServices, []string{"my-busybox-fail"}) || !strings.Contains(inst.Details.Reason, "code 1") {
 		t.Errorf("details: %+v", inst.Details)
 	}
-	good, err := s.docker.ContainerInspect(t.Context(), "root_my-alpine", docker.ContainerInspectOptions{})
-	if err != nil || !good.Container.State.Running {
-		t.Errorf("the good one does not run: %v", err)
+	if good := s.inspect("root_my-alpine"); !good.State.Running {
+		t.Errorf("the good one does not run: %+v", good.State)
 	}
 	p.uninstall(inst.ID)
 	s.nothingLeft()
@@ -135,7 +134,7 @@ func TestClusterSchedulerPlugin(t *testing.T) {
 	answers(t, port, "random")
 	p.uninstall(inst.ID)
 	answers(t, port, "core")
-	if c, err := s.docker.ContainerInspect(t.Context(), name, docker.ContainerInspectOptions{}); err != nil || c.Container.ID != id {
-		t.Errorf("the component is not back: %v", err)
+	if c := s.inspect(name); c.ID != id {
+		t.Errorf("the component is not back: %s", c.ID)
 	}
 }

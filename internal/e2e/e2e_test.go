@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moby/moby/api/types/container"
 	docker "github.com/moby/moby/client"
 
 	"github.com/graftplatform/graft"
@@ -205,6 +206,16 @@ func answers(t *testing.T, port, want string) {
 	}
 }
 
+// inspect returns what Docker knows of a container, by id or name.
+func (s *site) inspect(idOrName string) container.InspectResponse {
+	s.t.Helper()
+	result, err := s.docker.ContainerInspect(s.t.Context(), idOrName, docker.ContainerInspectOptions{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return result.Container
+}
+
 // nothingLeft fails if anything in Docker has a label or a name of this site's
 // engines.
 func (s *site) nothingLeft() {
@@ -242,11 +253,7 @@ func (s *site) nothingLeft() {
 // swap: everything but what changes with each start.
 func (s *site) normalised(id string) map[string]any {
 	s.t.Helper()
-	result, err := s.docker.ContainerInspect(s.t.Context(), id, docker.ContainerInspectOptions{})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	raw, err := json.Marshal(result.Container)
+	raw, err := json.Marshal(s.inspect(id))
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -77,23 +77,20 @@ func TestExtension(t *testing.T) {
 	inst := p.install(s.addon("hello", service(name, s.image("NAME=hello"), `"ports":{"8080":"`+port+`"}`)), graft.StatusActive)
 	answers(t, port, "hello")
 
-	c, err := s.docker.ContainerInspect(t.Context(), "root_"+name, docker.ContainerInspectOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := s.inspect("root_" + name)
 	for label, want := range map[string]string{
 		"oak.addon.id": inst.ID, "oak.service.name": name,
 		"com.docker.compose.project": s.prefix + "-root", "com.docker.compose.service": name,
 	} {
-		if got := c.Container.Config.Labels[label]; got != want {
+		if got := c.Config.Labels[label]; got != want {
 			t.Errorf("label %s is %q, want %q", label, got, want)
 		}
 	}
-	if policy := c.Container.HostConfig.RestartPolicy.Name; policy != "unless-stopped" {
+	if policy := c.HostConfig.RestartPolicy.Name; policy != "unless-stopped" {
 		t.Errorf("restart policy %q", policy)
 	}
-	if !strings.Contains(c.Container.Config.Image, "@sha256:") {
-		t.Errorf("image %q is not pinned", c.Container.Config.Image)
+	if !strings.Contains(c.Config.Image, "@sha256:") {
+		t.Errorf("image %q is not pinned", c.Config.Image)
 	}
 	if _, err := p.Disable(t.Context(), inst.ID); err != nil {
 		t.Fatal(err)
@@ -119,11 +116,11 @@ func TestPlugin(t *testing.T) {
 
 	inst := p.install(s.addon("better", service(name, s.imageNamed("plugin", "NAME=plugin"))), graft.StatusActive)
 	answers(t, port, "plugin")
-	plugin, err := s.docker.ContainerInspect(t.Context(), name, docker.ContainerInspectOptions{})
-	if err != nil || plugin.Container.ID == id {
-		t.Fatalf("container %s is not the plugin's: %v", name, err)
+	plugin := s.inspect(name)
+	if plugin.ID == id {
+		t.Fatalf("container %s is not the plugin's", name)
 	}
-	aliases := plugin.Container.NetworkSettings.Networks[s.prefix+"-oakestra"].Aliases
+	aliases := plugin.NetworkSettings.Networks[s.prefix+"-oakestra"].Aliases
 	if !strings.Contains(strings.Join(aliases, " "), "also-"+name) {
 		t.Errorf("the plugin has the aliases %v", aliases)
 	}
@@ -202,9 +199,8 @@ func TestTwoPlanes(t *testing.T) {
 	if got := container(cluster, two.ID); got != mine {
 		t.Errorf("the cluster's container was %s and is %s", mine, got)
 	}
-	still, err := s.docker.ContainerInspect(t.Context(), "cluster_"+name, docker.ContainerInspectOptions{})
-	if err != nil || !still.Container.State.Running || still.Container.ID != mine {
-		t.Errorf("the cluster's container was touched: %+v, %v", still.Container.State, err)
+	if still := s.inspect("cluster_" + name); !still.State.Running || still.ID != mine {
+		t.Errorf("the cluster's container was touched: %+v", still.State)
 	}
 	cluster.uninstall(two.ID)
 	s.nothingLeft()
@@ -279,14 +275,11 @@ func TestPrunedComponent(t *testing.T) {
 	answers(t, port, "plugin")
 	p.uninstall(inst.ID)
 	answers(t, port, "core")
-	c, err := s.docker.ContainerInspect(t.Context(), name, docker.ContainerInspectOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if policy := c.Container.HostConfig.RestartPolicy.Name; policy != "always" {
+	c := s.inspect(name)
+	if policy := c.HostConfig.RestartPolicy.Name; policy != "always" {
 		t.Errorf("restart policy %q", policy)
 	}
-	aliases := c.Container.NetworkSettings.Networks[s.prefix+"-oakestra"].Aliases
+	aliases := c.NetworkSettings.Networks[s.prefix+"-oakestra"].Aliases
 	if !strings.Contains(strings.Join(aliases, " "), "also-"+name) {
 		t.Errorf("aliases %v", aliases)
 	}

@@ -139,6 +139,33 @@ func TestPrunedComponentIsMadeAgain(t *testing.T) {
 	})
 }
 
+// Somebody makes the component anew while the plugin's image is being pulled:
+// the one that is written down and put back is the one that is there.
+func TestComponentReplacedDuringThePull(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		first := h.driver.AddContainer(schedulerComponent())
+		var second string
+		h.driver.OnCall(func(op, _ string) error {
+			if op != "pull" {
+				return nil
+			}
+			h.driver.OnCall(nil)
+			if err := h.driver.Remove(context.Background(), first); err != nil {
+				return err
+			}
+			second = h.driver.AddContainer(schedulerComponent())
+			return nil
+		})
+		id := h.install(pluginAddon).ID
+		h.await(id, graft.StatusActive)
+		h.delete(id)
+		if c := h.container("cluster_scheduler"); c == nil || c.ID != second || !c.Running() {
+			t.Errorf("the component after uninstall: %+v, want %s", c, second)
+		}
+	})
+}
+
 // An engine that is stopped while a plugin is on trial goes on with the trial.
 func TestGateAfterARestart(t *testing.T) {
 	t.Parallel()

@@ -79,7 +79,7 @@ func (w *world) wants(inst *graft.Installation) ([]*want, error) {
 	for _, service := range dependencyOrder(inst.Services) {
 		v := &want{service: service, name: w.settings.prefixed(service.Name), swap: w.swapOf(inst.ID, service.Name)}
 		v.current = currentOf(containers, service, inst.Images[service.Name])
-		if v.current != nil && w.cutOff(v.current) {
+		if startCause(v) != "" && w.cutOff(v.current) {
 			v.current = nil
 		}
 		switch {
@@ -127,10 +127,10 @@ func currentOf(containers []*driver.Container, service *graft.Service, image str
 	return nil
 }
 
-// cutOff is whether a container can't be started any more, as a network that it
-// is to be on is gone. It has to be made anew.
+// cutOff is whether a container that is to be started can't be, as a network
+// that it is to be on is gone. It has to be made anew.
 func (w *world) cutOff(c *driver.Container) bool {
-	if c.Running() || c.State == driver.StateRestarting {
+	if c == nil {
 		return false
 	}
 	return slices.ContainsFunc(c.Endpoints, func(e driver.Endpoint) bool { return w.network(e.Network) == nil }) ||

@@ -83,6 +83,7 @@ func change(c driver.Container, f func(*driver.Container)) driver.Container {
 const (
 	hello     = `{"name":"hello","services":[{"service_name":"web","image":"x","ports":{"80":"8080"},"volumes":["data:/data"]}]}`
 	scheduler = `{"name":"better","services":[{"service_name":"root_scheduler","image":"x"}]}`
+	job       = `{"name":"job","services":[{"service_name":"migrate","image":"x","restart":"no"}]}`
 	suite     = `{"name":"suite","services":[
 		{"service_name":"web","image":"x","depends_on":{"db":{"condition":"service_healthy"}}},
 		{"service_name":"db","image":"x","networks":["back"]}],"networks":[{"name":"back"}]}`
@@ -156,6 +157,17 @@ func TestPlan(t *testing.T) {
 				pull ` + testImage + ` (image of service web)
 				create container root_web (service web has none)
 				start container root_web (service web is enabled)`,
+		},
+		{
+			name: "a job that is done is not run again for a network's sake", descriptor: job,
+			world: func(i *graft.Installation) *world {
+				return worldOf(i, driver.Snapshot{Networks: oakestra(), Containers: []driver.Container{
+					change(running(i, "migrate", "root_migrate"), func(c *driver.Container) {
+						c.State, c.RestartPolicy, c.NetworkIDs = driver.StateExited, "no", []string{"the one before"}
+					}),
+				}})
+			},
+			want: `nothing to do`,
 		},
 		{
 			name: "made from another image", descriptor: hello,

@@ -80,6 +80,46 @@ func TestOneProcessAtATime(t *testing.T) {
 	refused(t, dir, graft.CodeConflict, dir, fmt.Sprintf("process %d", os.Getpid()), "--data-dir")
 }
 
+// A process without a database, such as a registry alone, locks the directory
+// all the same.
+func TestLockDir(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	lock, err := store.LockDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(t, dir, graft.CodeConflict, dir, "in use")
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	open(t, dir)
+}
+
+// Descriptors may hold secrets: the database is its owner's alone, also one that
+// was not and in a directory that others may read.
+func TestDatabaseIsPrivate(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil { // as a service manager makes it
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, store.FileName)
+	if err := os.WriteFile(path, nil, 0o644); err != nil { // so that it has to be mended
+		t.Fatal(err)
+	}
+	open(t, dir)
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := info.Mode().Perm(); mode != 0o600 {
+			t.Errorf("%s has mode %o", name, mode)
+		}
+	}
+}
+
 func TestLockEndsWithItsProcess(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
