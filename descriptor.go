@@ -43,6 +43,8 @@ type Service struct {
 	Entrypoint      []string              `json:"entrypoint,omitempty"`
 	Restart         string                `json:"restart,omitempty"` // no, always, on-failure[:n], unless-stopped
 	Healthcheck     *Healthcheck          `json:"healthcheck,omitempty"`
+	Probe           *Probe                `json:"probe,omitempty"`
+	StableFor       *Duration             `json:"stable_for,omitempty"` // default 3s
 	DependsOn       map[string]Dependency `json:"depends_on,omitempty"` // service name → condition
 	Hostname        string                `json:"hostname,omitempty"`
 	User            string                `json:"user,omitempty"`
@@ -70,6 +72,31 @@ type Healthcheck struct {
 	StartPeriod *Duration `json:"start_period,omitempty"`
 	Retries     int       `json:"retries,omitempty"`
 	Disable     bool      `json:"disable,omitempty"`
+}
+
+// Probe asks a service from outside whether it works, for images that have
+// nothing to run a health check with. Exactly one of HTTP and TCP is given. Zero
+// fields take defaults: interval 1s, timeout 1s, retries 3, no start period.
+// Their meanings are those of a Healthcheck.
+type Probe struct {
+	HTTP        *HTTPProbe `json:"http,omitempty"`
+	TCP         *TCPProbe  `json:"tcp,omitempty"`
+	StartPeriod *Duration  `json:"start_period,omitempty"`
+	Interval    *Duration  `json:"interval,omitempty"`
+	Timeout     *Duration  `json:"timeout,omitempty"`
+	Retries     int        `json:"retries,omitempty"`
+}
+
+// HTTPProbe is a GET without redirects to a port of the container.
+type HTTPProbe struct {
+	Port   uint16 `json:"port"`
+	Path   string `json:"path,omitempty"`   // default /
+	Status int    `json:"status,omitempty"` // 0: any from 200 to 399
+}
+
+// TCPProbe is a connection to a port of the container.
+type TCPProbe struct {
+	Port uint16 `json:"port"`
 }
 
 // Conditions of a Dependency, named as in the Compose Specification.

@@ -48,6 +48,9 @@ type Installation struct {
 	// repository@digest.
 	Images  map[string]string `json:"images"`
 	Desired DesiredState      `json:"desired_state"`
+	// Supersede is whether its plugins may take the place of plugins that other
+	// addons have put there before.
+	Supersede bool `json:"supersede,omitempty"`
 	// Generation grows with every change of the spec.
 	Generation int64 `json:"generation"`
 	// Activated is whether it ever was active or partially active.
@@ -83,9 +86,24 @@ type StatusDetails struct {
 	Step       string  `json:"step,omitempty"` // what is being done just now
 	// GaveUp is true when the engine took everything back after a failure and
 	// waits for a change of the spec.
-	GaveUp         bool            `json:"gave_up,omitempty"`
+	GaveUp bool `json:"gave_up,omitempty"`
+	// RetryAt is when the engine tries again by itself; absent when it does not,
+	// or when it waits for something to happen.
+	RetryAt *time.Time `json:"retry_at,omitempty"`
+	// Pulls are the images that are being pulled just now.
+	Pulls          []PullStatus    `json:"pulls,omitempty"`
 	FailedServices []string        `json:"failed_services"`
 	Services       []ServiceStatus `json:"services,omitempty"`
+}
+
+// PullStatus is how far the pull of an image has come. Layers and sizes become
+// known while it goes on.
+type PullStatus struct {
+	Image      string `json:"image"`
+	LayersDone int    `json:"layers_done"`
+	Layers     int    `json:"layers"`
+	BytesDone  int64  `json:"bytes_done"`
+	Bytes      int64  `json:"bytes"`
 }
 
 // ServiceState is what became of one service's container.
@@ -101,6 +119,7 @@ const (
 	ServiceExited         ServiceState = "exited"     // it ended by itself
 	ServicePaused         ServiceState = "paused"     // somebody paused it
 	ServiceCompletedState ServiceState = "completed"  // it was to end, and did so with exit code 0
+	ServiceSuperseded     ServiceState = "superseded" // another addon's plugin is in its place, on purpose
 )
 
 // ServiceStatus is what the engine saw of one service.
@@ -137,6 +156,28 @@ type Replacement struct {
 	Service        string `json:"service_name"`
 }
 
+// InstallRequest is what somebody wants installed.
+type InstallRequest struct {
+	MarketplaceID string `json:"marketplace_id"`
+	// Supersede allows to take the place of another addon's plugin.
+	Supersede bool `json:"supersede,omitempty"`
+	// Plan is the hash of the plan that was agreed to: if it is another one by
+	// now, the request is refused. Empty: any plan will do.
+	Plan string `json:"plan,omitempty"`
+}
+
+// SwapWay is how a plugin takes a component's place. The set is closed.
+type SwapWay string
+
+const (
+	// SwapWarm: both run, and only the endpoint moves.
+	SwapWarm SwapWay = "warm"
+	// SwapStandby: the component is cut off and runs on while the plugin starts.
+	SwapStandby SwapWay = "standby"
+	// SwapCold: the component is stopped, then the plugin is started.
+	SwapCold SwapWay = "cold"
+)
+
 // Operation is one step of a plan, with its cause.
 type Operation struct {
 	Kind   string `json:"kind"`
@@ -146,11 +187,48 @@ type Operation struct {
 
 // Plan is what the engine would do next for an installation.
 type Plan struct {
-	InstallationID string      `json:"installation_id,omitempty"`
-	Addon          string      `json:"addon"`
-	Operations     []Operation `json:"operations"`
+	InstallationID string `json:"installation_id,omitempty"`
+	Addon          string `json:"addon"`
+	// Hash identifies the plan: the same hash, the same operations on the same
+	// things. "sha256:" and 64 hex digits.
+	Hash       string         `json:"hash"`
+	Operations []Operation    `json:"operations"`
+	Images     []PlannedImage `json:"images"`
+	Swaps      []PlannedSwap  `json:"swaps"`
+	// Conflicts are the ports, names, networks and volumes that others have.
+	Conflicts []PlannedConflict `json:"conflicts"`
 	// Refusal is why the engine would do nothing.
 	Refusal string `json:"refusal,omitempty"`
 	// Text is the plan for people, one operation a line.
 	Text string `json:"text"`
+}
+
+// PlannedImage is an image that a plan needs.
+type PlannedImage struct {
+	Image    string   `json:"image"` // repository@digest
+	Services []string `json:"services"`
+	Present  bool     `json:"present"` // no pull is needed
+	// Size is what a pull transfers at most, in bytes; 0: not known.
+	Size int64 `json:"size,omitempty"`
+}
+
+// PlannedSwap is a component that steps aside, or comes back.
+type PlannedSwap struct {
+	Component string  `json:"component"`
+	Service   string  `json:"service_name"`
+	Back      bool    `json:"back,omitempty"`
+	Way       SwapWay `json:"way"`
+	// Reason is why it is not warm.
+	Reason string `json:"reason,omitempty"`
+	// ExpectedGap is how long nobody will answer, in milliseconds; 0: no gap,
+	// as seen from the component's networks and host ports.
+	ExpectedGap int64 `json:"expected_gap_ms"`
+}
+
+// PlannedConflict is something that a plan needs and somebody else has.
+type PlannedConflict struct {
+	Kind   string `json:"kind"` // port, container, network, volume, component
+	Name   string `json:"name"` // 8080/tcp, or the name
+	Holder string `json:"holder,omitempty"`
+	Text   string `json:"text"` // what to do about it
 }

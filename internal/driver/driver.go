@@ -28,12 +28,17 @@ type Driver interface {
 	Resources
 }
 
-// Restorer makes containers again that somebody removed.
+// Restorer makes containers be again as they were written down.
 type Restorer interface {
 	// Recreate makes a container as a Container.Record says, under another
 	// name, with all its networks and their aliases, not started. Its image
 	// and networks must be present. Taken: CodeConflict.
 	Recreate(ctx context.Context, record json.RawMessage, name string) error
+	// Reconnect connects a container, running or not, to a network with the
+	// settings that its Container.Record has of it: aliases, configured
+	// addresses, links, options. An endpoint that is there stays as it is.
+	// CodeInvalid when the record has no such network.
+	Reconnect(ctx context.Context, id string, record json.RawMessage, network string) error
 }
 
 // Observer sees what there is.
@@ -129,7 +134,10 @@ type Container struct {
 	Name    string // without a leading slash
 	Image   string // as it was asked for
 	ImageID string
-	Labels  map[string]string
+	// ImageDigest is the image as repository@digest, by which it can be pulled
+	// again; empty when it came from no registry or is gone.
+	ImageDigest string
+	Labels      map[string]string
 
 	State      State
 	Health     string // starting, healthy, unhealthy; empty without a health check or when it does not run
@@ -142,10 +150,14 @@ type Container struct {
 	FinishedAt time.Time // zero: never ended
 
 	Endpoints []Endpoint // networks it is configured for, running or not, by name
+	// Addresses are the IP addresses that it has just now, in the order of
+	// Endpoints; none when it does not run.
+	Addresses []string
 	// NetworkIDs are those of the networks that it was last on, as far as the
 	// runtime has them: a network of the same name may be another one.
 	NetworkIDs    []string
 	Ports         []Port        // published ones as configured, running or not, in order
+	Mounts        []Mount       // host paths and volumes as they are mounted, by target
 	NetworkMode   string        // as configured: a network's name, host, none, container:…
 	RestartPolicy string        // as graft.Service.Restart
 	AutoRemove    bool          // the runtime removes it when it ends
@@ -194,6 +206,10 @@ type ContainerSpec struct {
 type Endpoint struct {
 	Network string
 	Aliases []string // without the container's own id and name; sorted
+	// IPv4Address and IPv6Address are those that it was configured with; empty:
+	// the runtime chooses.
+	IPv4Address string
+	IPv6Address string
 }
 
 // Port is a published port.
@@ -217,7 +233,10 @@ type Network struct {
 	ID     string
 	Name   string
 	Driver string
-	Labels map[string]string
+	// Internal networks lead nowhere else: containers that are on no other one
+	// publish no port.
+	Internal bool
+	Labels   map[string]string
 }
 
 // NetworkSpec is a network to be created.

@@ -18,4 +18,7 @@ const (
 	// SpecLabel has a digest of the specification that a container was
 	// created with, so that drift is seen.
 	SpecLabel = "graft.spec"
+	// ProbeLabel has the service's graft.Probe as JSON, if it has one, so that
+	// whoever sees the container can probe it.
+	ProbeLabel = "graft.probe"
 )
