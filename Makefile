@@ -4,7 +4,7 @@
 TOOL := go tool -modfile=tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help build image demo demo-clean test bench fuzz lint fmt clean
+.PHONY: help build image demo demo-clean test bench soak fuzz lint fmt clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: ## everything: format, vet, lint, vulnerabilities, cross builds, all tests
 
 bench: ## measure, and write the table into docs/benchmarks.md
 	@scripts/bench.sh
+
+soak: ## random operations and crashes for DURATION=10m, checked after each (SEED=n: the same again)
+	@DURATION=$(DURATION) SEED=$(SEED) scripts/soak.sh
 
 fuzz: ## fuzz the parsers for half a minute each
 	go test -run '^$$' -fuzz '^FuzzParseDescriptor$$' -fuzztime 30s .

@@ -38,7 +38,11 @@ type ImageReport struct {
 	Image     string   `json:"image"`
 	Digest    string   `json:"digest,omitempty"`    // of the index or, without one, of the manifest
 	Platforms []string `json:"platforms,omitempty"` // os/arch[/variant]
-	Reason    string   `json:"reason,omitempty"`    // why it did not resolve
+	// Sizes is what a pull transfers at most: platform → compressed bytes of
+	// the layers and the configuration. Platforms whose size is not known are
+	// absent.
+	Sizes  map[string]int64 `json:"sizes,omitempty"`
+	Reason string           `json:"reason,omitempty"` // why it did not resolve
 	// Temporary is true while the reason may go away by itself.
 	Temporary bool `json:"temporary,omitempty"`
 }

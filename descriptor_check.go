@@ -120,6 +120,7 @@ func (c *checker) service(at location, s *Service) {
 	}
 	c.limits(at, s)
 	c.healthcheck(at.at("healthcheck"), s.Healthcheck)
+	c.gate(at, s)
 	c.mounts(at, s)
 }
 

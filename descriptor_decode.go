@@ -246,6 +246,22 @@ func integer(into *int) reader {
 	}
 }
 
+// portNumber reads a port; it has the range, which the type can't hold more of.
+func portNumber(into *uint16) reader {
+	return func(c *complaints, at location, value any) {
+		var n int
+		before := len(c.list)
+		integer(&n)(c, at, value)
+		switch {
+		case len(c.list) != before:
+		case n < 1 || n > math.MaxUint16:
+			c.add(at, "%s", badPort)
+		default:
+			*into = uint16(n)
+		}
+	}
+}
+
 // decimal reads a number, or a string that holds one.
 func decimal(into *float64) reader {
 	return func(c *complaints, at location, value any) {

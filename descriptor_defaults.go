@@ -1,5 +1,7 @@
 package graft
 
+import "time"
+
 // Drivers of volumes and networks when none is named. A volume with the bridge
 // driver, which the documented template has, means a local one.
 const (
@@ -46,6 +48,36 @@ func setDefaultMap[T any](m *map[string]T) {
 	if *m == nil {
 		*m = map[string]T{}
 	}
+}
+
+// Schedule is when a Probe asks and what counts.
+type Schedule struct {
+	StartPeriod, Interval, Timeout time.Duration
+	Retries                        int
+}
+
+// Schedule returns when p asks, defaults filled in.
+func (p *Probe) Schedule() Schedule {
+	or := func(d *Duration, otherwise time.Duration) time.Duration {
+		if d == nil || *d <= 0 {
+			return otherwise
+		}
+		return time.Duration(*d)
+	}
+	s := Schedule{
+		StartPeriod: or(p.StartPeriod, 0), Interval: or(p.Interval, time.Second),
+		Timeout: or(p.Timeout, time.Second), Retries: p.Retries,
+	}
+	if s.Retries <= 0 {
+		s.Retries = 3
+	}
+	return s
+}
+
+// Verdict is how long a service that never answers is starting before it is
+// unhealthy.
+func (s Schedule) Verdict() time.Duration {
+	return s.StartPeriod + time.Duration(s.Retries)*(s.Interval+s.Timeout)
 }
 
 // AllVolumes returns the volumes that the addon needs: the declared ones, each

@@ -53,6 +53,8 @@ func serviceFields(s *Service) []field {
 		{name: "entrypoint", read: textOrTexts(&s.Entrypoint, SplitCommand)},
 		{name: "restart", read: text(&s.Restart)},
 		{name: "healthcheck", read: pointer(&s.Healthcheck, func(h *Healthcheck) reader { return record(healthcheckFields(h)) })},
+		{name: "probe", read: pointer(&s.Probe, func(p *Probe) reader { return record(probeFields(p)) })},
+		{name: "stable_for", read: pointer(&s.StableFor, duration)},
 		{name: "depends_on", read: dependencies(&s.DependsOn)},
 		{name: "hostname", read: text(&s.Hostname)},
 		{name: "user", read: text(&s.User)},
@@ -80,6 +82,29 @@ func healthcheckFields(h *Healthcheck) []field {
 		{name: "retries", read: integer(&h.Retries)},
 		{name: "disable", read: boolean(&h.Disable)},
 	}
+}
+
+func probeFields(p *Probe) []field {
+	return []field{
+		{name: "http", read: pointer(&p.HTTP, func(h *HTTPProbe) reader { return record(httpProbeFields(h)) })},
+		{name: "tcp", read: pointer(&p.TCP, func(t *TCPProbe) reader { return record(tcpProbeFields(t)) })},
+		{name: "start_period", read: pointer(&p.StartPeriod, duration)},
+		{name: "interval", read: pointer(&p.Interval, duration)},
+		{name: "timeout", read: pointer(&p.Timeout, duration)},
+		{name: "retries", read: integer(&p.Retries)},
+	}
+}
+
+func httpProbeFields(h *HTTPProbe) []field {
+	return []field{
+		{name: "port", required: true, read: portNumber(&h.Port)},
+		{name: "path", read: text(&h.Path)},
+		{name: "status", read: integer(&h.Status)},
+	}
+}
+
+func tcpProbeFields(t *TCPProbe) []field {
+	return []field{{name: "port", required: true, read: portNumber(&t.Port)}}
 }
 
 func dependencyFields(d *Dependency) []field {

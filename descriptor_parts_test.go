@@ -1,9 +1,11 @@
 package graft_test
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -157,4 +159,28 @@ func FuzzSplitCommand(f *testing.F) {
 			t.Errorf("%q gives %q, quoted %q, %v", line, words, again, err)
 		}
 	})
+}
+
+func TestProbeSchedule(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		probe   string
+		want    graft.Schedule
+		verdict time.Duration
+	}{
+		{`{}`, graft.Schedule{Interval: time.Second, Timeout: time.Second, Retries: 3}, 6 * time.Second},
+		{
+			`{"start_period": "1m", "interval": "2s", "timeout": "500ms", "retries": 4}`,
+			graft.Schedule{StartPeriod: time.Minute, Interval: 2 * time.Second, Timeout: time.Second / 2, Retries: 4},
+			70 * time.Second,
+		},
+	} {
+		var p graft.Probe
+		if err := json.Unmarshal([]byte(test.probe), &p); err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Schedule(); got != test.want || got.Verdict() != test.verdict {
+			t.Errorf("Schedule of %s = %+v, verdict after %s", test.probe, got, got.Verdict())
+		}
+	}
 }

@@ -191,7 +191,7 @@ func (c *checker) condition(at location, condition string, on *Service) {
 	switch condition {
 	case ServiceStarted:
 	case ServiceHealthy:
-		if h := on.Healthcheck; h != nil && (h.Disable || len(h.Test) > 0 && h.Test[0] == testNone) {
+		if on.Probe == nil && on.Healthcheck.disabled() {
 			c.errors.add(at, "The health check of %s is disabled, so it is never healthy.", quote(on.Name))
 		}
 	case ServiceCompleted:

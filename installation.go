@@ -46,8 +46,11 @@ type Installation struct {
 	Descriptor           // as it was when it was installed
 	// Images pins each service to what was verified: service name →
 	// repository@digest.
-	Images  map[string]string `json:"images"`
-	Desired DesiredState      `json:"desired_state"`
+	Images map[string]string `json:"images"`
+	// ImageSizes is what a pull of each service's image transfers on this host,
+	// in bytes, as far as the marketplace knew it.
+	ImageSizes map[string]int64 `json:"image_sizes,omitempty"`
+	Desired    DesiredState     `json:"desired_state"`
 	// Supersede is whether its plugins may take the place of plugins that other
 	// addons have put there before.
 	Supersede bool `json:"supersede,omitempty"`

@@ -66,7 +66,7 @@ func (b *bench) start(ctx context.Context) error {
 	if b.client, err = b.server.client(); err != nil {
 		return err
 	}
-	b.image, err = pushHello(ctx, b.dir, b.server.registry)
+	b.image, err = pushProgram(ctx, b.dir, b.server.registry, "./examples/hello")
 	return err
 }
 

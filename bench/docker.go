@@ -22,22 +22,24 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	docker "github.com/moby/moby/client"
+	"golang.org/x/sync/errgroup"
 )
 
-// pushHello builds the example hello, pushes it as an image of one layer and
-// returns the image's name.
-func pushHello(ctx context.Context, dir, registry string) (string, error) {
-	path := filepath.Join(dir, "hello")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "./examples/hello")
+// pushProgram builds a program of this module, pushes it as an image of one
+// layer and returns the image's name.
+func pushProgram(ctx context.Context, dir, registry, source string) (string, error) {
+	program := filepath.Base(source)
+	path := filepath.Join(dir, program)
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, source)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build ./examples/hello: %w\n%s", err, output)
+		return "", fmt.Errorf("go build %s: %w\n%s", source, err, output)
 	}
-	program, err := os.ReadFile(path)
+	content, err := os.ReadFile(path)
 	if err != nil {
 		return "", err
 	}
-	layer, err := programLayer("hello", program)
+	layer, err := programLayer(program, content)
 	if err != nil {
 		return "", err
 	}
@@ -47,13 +49,13 @@ func pushHello(ctx context.Context, dir, registry string) (string, error) {
 	}
 	image, err = mutate.ConfigFile(image, &v1.ConfigFile{
 		OS: "linux", Architecture: runtime.GOARCH,
-		Config: v1.Config{Entrypoint: []string{"/hello"}},
+		Config: v1.Config{Entrypoint: []string{"/" + program}},
 		RootFS: rootFS(layer),
 	})
 	if err != nil {
 		return "", err
 	}
-	reference, err := name.NewTag(registry + "/hello:1")
+	reference, err := name.NewTag(registry + "/" + program + ":1")
 	if err != nil {
 		return "", err
 	}
@@ -86,23 +88,50 @@ func programLayer(path string, program []byte) (v1.Layer, error) {
 	})
 }
 
-// sweep removes the containers, the network and the images of this run.
+// sweep removes the containers, the networks and the images of this run: those
+// of what it left out, or was killed in the middle of, as well.
 func (b *bench) sweep(ctx context.Context) error {
 	var failed []error
 	containers, err := b.docker.ContainerList(ctx, docker.ContainerListOptions{
-		All: true, Filters: docker.Filters{}.Add("network", b.name),
+		All: true, Filters: docker.Filters{}.Add("name", b.name),
 	})
 	failed = append(failed, err)
+	var group errgroup.Group
+	group.SetLimit(parallel)
 	for _, c := range containers.Items {
-		_, err := b.docker.ContainerRemove(ctx, c.ID, docker.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-		failed = append(failed, err)
+		group.Go(func() error {
+			if err := b.discard(ctx, c.ID); !errdefs.IsNotFound(err) {
+				return err
+			}
+			return nil
+		})
 	}
-	_, err = b.docker.NetworkRemove(ctx, b.name, docker.NetworkRemoveOptions{})
+	failed = append(failed, group.Wait())
+	networks, err := b.docker.NetworkList(ctx, docker.NetworkListOptions{})
 	failed = append(failed, err)
+	for _, n := range networks.Items {
+		if b.owns(n.Name, n.Labels) {
+			_, err := b.docker.NetworkRemove(ctx, n.ID, docker.NetworkRemoveOptions{})
+			failed = append(failed, err)
+		}
+	}
 	if b.server != nil {
 		failed = append(failed, b.sweepImages(ctx, b.server.registry+"/"))
 	}
 	return errors.Join(slices.DeleteFunc(failed, errdefs.IsNotFound)...)
+}
+
+// owns is whether a network is of this run: its name or a label says so.
+func (b *bench) owns(name string, labels map[string]string) bool {
+	if strings.Contains(name, b.name) {
+		return true
+	}
+	for _, value := range labels {
+		if strings.Contains(value, b.name) {
+			return true
+		}
+	}
+	return false
 }
 
 func (b *bench) sweepImages(ctx context.Context, prefix string) error {

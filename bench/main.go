@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -31,6 +33,8 @@ func run(args []string) error {
 			return runLoad(ctx, args[1:], os.Stdout)
 		case "bare":
 			return runBare(ctx, os.Stdin, os.Stdout)
+		case "visit":
+			return runVisit(ctx, args[1:], os.Stdout)
 		}
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
@@ -39,18 +43,23 @@ func run(args []string) error {
 	id := flags.String("id", "local", "names what is made in Docker")
 	rounds := flags.Int("rounds", 15, "how often an addon is installed")
 	addons := flags.Int("addons", 10_000, "how many addons the marketplace has")
+	many := flags.Int("many", 200, "how many addons the engine has when it has many")
+	only := flags.String("only", "", "measure only what has this text in its description")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *rounds < 1 || *addons < 1 {
-		return errors.New("-rounds and -addons must be at least 1")
+	if *rounds < 1 || *addons < 1 || *many < 1 {
+		return errors.New("-rounds, -addons and -many must be at least 1")
+	}
+	if *only != "" && *report != "" {
+		return errors.New("-only and -report do not go together: a report has everything")
 	}
 	b, err := newBench(ctx, *binary, *id)
 	if err != nil {
 		return err
 	}
 	defer b.close()
-	table, err := b.measure(ctx, *rounds, *addons)
+	table, err := b.measure(ctx, b.steps(*rounds, *addons, *many), *only)
 	if err != nil {
 		return err
 	}
@@ -63,24 +72,39 @@ func run(args []string) error {
 	return table.check()
 }
 
-// measure takes every figure, in an order in which none disturbs another.
-func (b *bench) measure(ctx context.Context, rounds, addons int) (*table, error) {
-	t := &table{}
-	steps := []struct {
-		what    string
-		measure func(context.Context, *table) error
-	}{
+// step is a measurement.
+type step struct {
+	what    string
+	measure func(context.Context, *table) error
+}
+
+// steps are all measurements, in an order in which none disturbs another.
+func (b *bench) steps(rounds, addons, many int) []step {
+	const swaps, requests = 7, 10_000
+	return []step{
 		{"starts", b.measureStarts},
 		{"installations, next to containers made through the Docker API", func(ctx context.Context, t *table) error {
 			return b.measureInstall(ctx, t, rounds)
 		}},
 		{"failures", func(ctx context.Context, t *table) error { return b.measureFailure(ctx, t, rounds) }},
+		{"swaps, as clients of a host port see them", func(ctx context.Context, t *table) error { return b.measureSwaps(ctx, t, swaps) }},
+		{"swaps, as clients inside a network see them", func(ctx context.Context, t *table) error { return b.measureVisits(ctx, t, requests) }},
 		{"idling", b.measureIdle},
+		{"many addons", func(ctx context.Context, t *table) error { return b.measureMany(ctx, t, many) }},
 		{"publishing", func(ctx context.Context, t *table) error { return b.measurePublish(ctx, t, addons) }},
 		{"searching", func(ctx context.Context, t *table) error { return b.measureSearch(ctx, t, addons) }},
 	}
+}
+
+// measure takes the figures of those steps whose description contains only.
+func (b *bench) measure(ctx context.Context, steps []step, only string) (*table, error) {
+	t := &table{}
+	begin := time.Now()
 	for _, step := range steps {
-		fmt.Fprintln(os.Stderr, "measuring", step.what)
+		if !strings.Contains(step.what, only) {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "%4.0f s: measuring %s\n", time.Since(begin).Seconds(), step.what)
 		if err := step.measure(ctx, t); err != nil {
 			return nil, fmt.Errorf("%s: %w", step.what, err)
 		}

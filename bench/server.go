@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,12 +20,15 @@ import (
 
 // server is a process of "graft up" with all roles and the built-in registry.
 type server struct {
+	binary      string
+	args        []string
 	command     *exec.Cmd
 	marketplace string // URL
 	engine      string // URL
 	registry    string // host:port
 	dataDir     string
-	serving     time.Duration // from the start to the first good answer of both
+	begin       time.Time     // of the process
+	serving     time.Duration // from then to the first good answer of both
 	ended       chan struct{} // closed when it did; err says how
 	err         error
 }
@@ -36,40 +40,55 @@ func startServer(ctx context.Context, binary, dir, name string) (*server, error)
 		return nil, err
 	}
 	s := &server{
+		binary: binary,
+		args: []string{
+			"up", "--data-dir", dir, "--network", name, "--project", name, "--marketplace-listen", ports[0],
+			"--engine-listen", ports[1], "--dashboard-listen", ports[2], "--registry-listen", ports[3],
+		},
 		marketplace: "http://" + ports[0],
 		engine:      "http://" + ports[1],
 		registry:    ports[3],
 		dataDir:     dir,
-		ended:       make(chan struct{}),
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	log, err := os.Create(filepath.Join(dir, "bench.log"))
+	return s, s.run(ctx)
+}
+
+// restart ends the process and starts it again on the same data and addresses,
+// with these flags more than the first time.
+func (s *server) restart(ctx context.Context, flags ...string) error {
+	s.stop()
+	return s.run(ctx, flags...)
+}
+
+func (s *server) run(ctx context.Context, flags ...string) error {
+	log, err := os.Create(filepath.Join(s.dataDir, "bench.log"))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer log.Close()
-	s.command = exec.CommandContext(ctx, binary, "up", "--data-dir", dir, "--network", name, "--project", name,
-		"--marketplace-listen", ports[0], "--engine-listen", ports[1], "--dashboard-listen", ports[2], "--registry-listen", ports[3])
-	s.command.Cancel = func() error { return s.command.Process.Signal(syscall.SIGTERM) }
-	s.command.Stdout, s.command.Stderr = log, log
-	begin := time.Now()
-	if err := s.command.Start(); err != nil {
-		return nil, fmt.Errorf("%w; build it with \"make build\"", err)
+	command := exec.CommandContext(ctx, s.binary, slices.Concat(s.args, flags)...)
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	command.Stdout, command.Stderr = log, log
+	s.begin = time.Now()
+	if err := command.Start(); err != nil {
+		return fmt.Errorf("%w; build it with \"make build\"", err)
 	}
+	s.command, s.ended = command, make(chan struct{})
 	go func() {
-		s.err = s.command.Wait()
+		s.err = command.Wait()
 		close(s.ended)
 	}()
 	for _, url := range []string{s.marketplace, s.engine} {
 		if err := s.ready(ctx, url+"/readyz"); err != nil {
 			s.stop()
-			return nil, fmt.Errorf("%w\n%s", err, tail(log.Name()))
+			return fmt.Errorf("%w\n%s", err, tail(log.Name()))
 		}
 	}
-	s.serving = time.Since(begin)
-	return s, nil
+	s.serving = time.Since(s.begin)
+	return nil
 }
 
 // ready waits until a URL answers 200.
@@ -93,6 +112,9 @@ func (s *server) ready(ctx context.Context, url string) error {
 }
 
 func (s *server) stop() {
+	if s.command == nil {
+		return
+	}
 	_ = s.command.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-s.ended:
@@ -102,16 +124,21 @@ func (s *server) stop() {
 	}
 }
 
-func (s *server) client() (*client.Client, error) {
+func (s *server) token() (string, error) {
 	token, err := os.ReadFile(filepath.Join(s.dataDir, "token"))
+	return strings.TrimSpace(string(token)), err
+}
+
+func (s *server) client() (*client.Client, error) {
+	token, err := s.token()
 	if err != nil {
 		return nil, err
 	}
 	return client.New(client.Options{
 		Marketplace: s.marketplace,
 		Engine:      s.engine,
-		Token:       strings.TrimSpace(string(token)),
-		HTTPClient:  &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: publishers}},
+		Token:       token,
+		HTTPClient:  &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: burst}},
 	})
 }
 

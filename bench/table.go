@@ -25,12 +25,16 @@ type row struct {
 	value    float64
 	unit     string
 	bound    float64 // 0: none
+	never    bool    // the bound is 0: it must not happen at all
 	lower    bool    // the bound is a lower one
 	note     string
 	decimals int
 }
 
 func (r row) met() bool {
+	if r.never {
+		return r.value == 0
+	}
 	return r.bound == 0 || (r.lower && r.value >= r.bound) || (!r.lower && r.value <= r.bound)
 }
 
@@ -57,6 +61,12 @@ func (t *table) String() string {
 	for _, r := range t.rows {
 		number := func(v float64) string { return fmt.Sprintf("%.*f %s", r.decimals, v, r.unit) }
 		bound, ratio := "", ""
+		if r.never {
+			bound = number(0)
+			if !r.met() {
+				ratio = "**missed**"
+			}
+		}
 		if r.bound != 0 {
 			bound, ratio = "≤ "+number(r.bound), fmt.Sprintf("%.2f", r.value/r.bound)
 			if r.lower {

@@ -13,9 +13,11 @@ func TestTable(t *testing.T) {
 	var figures table
 	figures.add(row{what: "fast", value: 1.25, unit: "×", bound: 1.5, decimals: 2})
 	figures.add(row{what: "many", value: 90, unit: "/s", bound: 100, lower: true})
+	figures.add(row{what: "lost", value: 2, unit: "of 9", never: true})
+	figures.add(row{what: "broken", unit: "of 9", never: true})
 	figures.add(row{what: "known", value: 7, unit: "ms", note: "to compare"})
 	err := figures.check()
-	if err == nil || err.Error() != "beyond their bounds: many" {
+	if err == nil || err.Error() != "beyond their bounds: many; lost" {
 		t.Errorf("check: %v", err)
 	}
 	path := filepath.Join(t.TempDir(), "report.md")
@@ -39,6 +41,8 @@ here
 |---|---:|---:|---:|---|
 | fast | 1.25 × | ≤ 1.50 × | 0.83 |  |
 | many | 90 /s | ≥ 100 /s | 0.90 **missed** |  |
+| lost | 2 of 9 | 0 of 9 | **missed** |  |
+| broken | 0 of 9 | 0 of 9 |  |  |
 | known | 7 ms |  |  | to compare |
 <!-- bench: end -->
 tail

@@ -76,6 +76,17 @@ func TestRequests(t *testing.T) {
 			_, err := c.Install(ctx, addonID)
 			return err
 		}, 201, installation, `POST /api/v1/addons {"marketplace_id":"` + addonID + `"}`},
+		{"InstallWith", func(ctx context.Context, c *client.Client) error {
+			_, err := c.InstallWith(ctx, graft.InstallRequest{MarketplaceID: addonID, Supersede: true, Plan: "sha256:7a"})
+			return err
+		}, 201, installation, `POST /api/v1/addons {"marketplace_id":"` + addonID + `","supersede":true,"plan":"sha256:7a"}`},
+		{"PlanInstallWith", func(ctx context.Context, c *client.Client) error {
+			plan, err := c.PlanInstallWith(ctx, graft.InstallRequest{MarketplaceID: addonID, Supersede: true})
+			if err == nil && plan.Hash != "sha256:7a" {
+				t.Errorf("got plan %+v", plan)
+			}
+			return err
+		}, 200, `{"addon":"hello","hash":"sha256:7a"}`, `POST /api/v1/addons?dry_run=true {"marketplace_id":"` + addonID + `","supersede":true}`},
 		{"PlanInstall", func(ctx context.Context, c *client.Client) error {
 			plan, err := c.PlanInstall(ctx, addonID)
 			if err == nil && plan.Addon != "hello" {

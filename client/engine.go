@@ -24,7 +24,14 @@ type Version struct {
 
 // Install asks the engine for an addon of the marketplace.
 func (c *Client) Install(ctx context.Context, marketplaceID string) (*graft.Installation, error) {
-	body, err := installBody(marketplaceID)
+	return c.InstallWith(ctx, graft.InstallRequest{MarketplaceID: marketplaceID})
+}
+
+// InstallWith is Install with everything that can be said about it.
+// graft.CodeConflict says, among others, that the plan is not the one that the
+// request agrees to any more; then nothing was installed.
+func (c *Client) InstallWith(ctx context.Context, request graft.InstallRequest) (*graft.Installation, error) {
+	body, err := installBody(request)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +40,12 @@ func (c *Client) Install(ctx context.Context, marketplaceID string) (*graft.Inst
 
 // PlanInstall returns what Install would do, and does nothing.
 func (c *Client) PlanInstall(ctx context.Context, marketplaceID string) (*graft.Plan, error) {
-	body, err := installBody(marketplaceID)
+	return c.PlanInstallWith(ctx, graft.InstallRequest{MarketplaceID: marketplaceID})
+}
+
+// PlanInstallWith returns what InstallWith would do, and does nothing.
+func (c *Client) PlanInstallWith(ctx context.Context, request graft.InstallRequest) (*graft.Plan, error) {
+	body, err := installBody(request)
 	if err != nil {
 		return nil, err
 	}
@@ -46,12 +58,13 @@ func (c *Client) PlanInstall(ctx context.Context, marketplaceID string) (*graft.
 	return &plan, nil
 }
 
-func installBody(marketplaceID string) ([]byte, error) {
-	id, ok := graft.ParseID(marketplaceID)
+func installBody(request graft.InstallRequest) ([]byte, error) {
+	id, ok := graft.ParseID(request.MarketplaceID)
 	if !ok {
-		return nil, graft.Errorf(graft.CodeNotFound, "there is no addon %q in the marketplace: ids have 24 hex digits", marketplaceID)
+		return nil, graft.Errorf(graft.CodeNotFound, "there is no addon %q in the marketplace: ids have 24 hex digits", request.MarketplaceID)
 	}
-	return json.Marshal(map[string]string{"marketplace_id": id})
+	request.MarketplaceID = id
+	return json.Marshal(request)
 }
 
 // Installations returns the installations in that status, all of them when it

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,7 @@ type request struct {
 	method  string
 	path    string // escaped
 	query   url.Values
+	accept  string // empty: JSON or text
 	body    []byte
 	timeout time.Duration // for the whole answer
 	limit   int64         // of the answer's size, in bytes
@@ -86,7 +88,7 @@ func (c *Client) open(ctx context.Context, r request) (*http.Response, error) {
 	if err != nil {
 		return nil, graft.WrapError(graft.CodeInvalid, err, "the request can't be made")
 	}
-	req.Header.Set("Accept", "application/json, text/plain")
+	req.Header.Set("Accept", cmp.Or(r.accept, "application/json, text/plain"))
 	req.Header.Set("User-Agent", c.userAgent)
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json")

@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/driver"
 )
@@ -31,11 +33,12 @@ type Market interface {
 type Engine interface {
 	Installations
 	Operations
+	Journal
 }
 
 // Installations are what users of an engine change and watch.
 type Installations interface {
-	Install(ctx context.Context, marketplaceID string) (*graft.Installation, error)
+	Install(ctx context.Context, request graft.InstallRequest) (*graft.Installation, error)
 	Installation(ctx context.Context, id string) (*graft.Installation, error)
 	// WaitInstallation returns the installation as soon as its revision is
 	// beyond since, or as it is when ctx ends.
@@ -50,13 +53,26 @@ type Installations interface {
 
 // Operations show what an engine does and sees.
 type Operations interface {
-	PlanInstall(ctx context.Context, marketplaceID string) (*graft.Plan, error)
+	PlanInstall(ctx context.Context, request graft.InstallRequest) (*graft.Plan, error)
 	Plan(ctx context.Context, id string) (*graft.Plan, error)
 	Components(ctx context.Context) ([]graft.Component, error)
 	// Logs writes whole lines, each after its service's name.
 	Logs(ctx context.Context, id, service string, options driver.LogOptions, w io.Writer) error
 	// Ready returns why the engine can't do its work just now.
 	Ready(ctx context.Context) error
+}
+
+// Journal is what happened, and what happens, to an installation, or to all with
+// an empty id.
+type Journal interface {
+	// Events calls fn for what is kept after that id, then for what comes, until
+	// ctx ends (nil) or fn fails.
+	Events(ctx context.Context, installationID string, after int64, fn func(graft.Event) error) error
+	// PastEvents is Events for what is kept.
+	PastEvents(ctx context.Context, installationID string, after int64, fn func(graft.Event) error) error
+	// EventRange returns the ids of the oldest and newest event that are kept,
+	// of whatever installation.
+	EventRange(ctx context.Context, installationID string) (oldest, newest int64, err error)
 }
 
 // Options are the settings that both APIs share.
@@ -71,6 +87,10 @@ type Options struct {
 	// Stopping ends long polls and log streams when it is closed; it may be nil.
 	Stopping <-chan struct{}
 	Log      *slog.Logger // nil: none
+	// Metrics is what /metrics answers; nil: nothing.
+	Metrics *Metrics
+	// Checks are what a server needs besides its own work to be ready.
+	Checks []Check
 }
 
 // NewMarketplace returns the marketplace's API.
@@ -105,6 +125,9 @@ func newService(role string, options Options) *service {
 	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
+	}
+	if options.Metrics == nil {
+		options.Metrics = NewMetrics(prometheus.NewRegistry())
 	}
 	return &service{
 		Options:  options,

@@ -86,45 +86,116 @@ func annotate(err error, note string) error {
 	return &noted
 }
 
-// readString reads a body that is an object with one string, which is required
-// and, if there are choices, is one of them.
-func readString(w http.ResponseWriter, r *http.Request, name string, choices ...string) (string, error) {
-	body, note, err := readBody(w, r)
-	if err != nil {
-		return "", err
-	}
-	fields, problems, err := decodeObject(body)
-	if err != nil {
-		return "", err
-	}
-	if fields == nil {
-		return "", problems.Err()
-	}
-	value, message := decodeString(fields, name, choices)
-	if message != "" {
-		problems = append(problems, graft.Problem{Path: []string{name}, Message: message})
-	}
-	for _, key := range slices.Sorted(maps.Keys(fields)) {
-		if key != name {
-			problems = append(problems, graft.Problem{Path: []string{key}, Message: "Unknown field."})
-		}
-	}
-	return value, annotate(problems.Err(), note)
+// fields are those of a body that is an object, and what is wrong with them.
+type fields struct {
+	values   map[string]json.RawMessage // nil: the body is no object
+	problems graft.Problems
+	note     string
 }
 
-func decodeString(fields map[string]json.RawMessage, name string, choices []string) (value, message string) {
-	raw, ok := fields[name]
+func readFields(w http.ResponseWriter, r *http.Request) (*fields, error) {
+	body, note, err := readBody(w, r)
+	if err != nil {
+		return nil, err
+	}
+	values, problems, err := decodeObject(body)
+	if err != nil {
+		return nil, err
+	}
+	return &fields{values, problems, note}, nil
+}
+
+func (f *fields) bad(name, message string) {
+	f.problems = append(f.problems, graft.Problem{Path: []string{name}, Message: message})
+}
+
+// get decodes a field into the value that into points to. It is whether the
+// field was there and of that type, which invalid says the lack of.
+func (f *fields) get(name string, into any, invalid string) bool {
+	raw, ok := f.values[name]
 	switch {
 	case !ok:
-		return "", "Missing data for required field."
+		return false
 	case string(raw) == "null":
-		return "", "Field may not be null."
-	case json.Unmarshal(raw, &value) != nil:
-		return "", "Not a valid string."
-	case len(choices) > 0 && !slices.Contains(choices, value):
-		return "", "Must be one of: " + strings.Join(choices, ", ") + "."
+		f.bad(name, "Field may not be null.")
+		return false
+	case json.Unmarshal(raw, into) != nil:
+		f.bad(name, invalid)
+		return false
 	}
-	return value, ""
+	return true
+}
+
+func (f *fields) string(name string) (value string, given bool) {
+	given = f.get(name, &value, "Not a valid string.")
+	return value, given
+}
+
+// required notes that a field is missing. When the body is no object at all,
+// that was said already.
+func (f *fields) required(name string) {
+	if _, ok := f.values[name]; !ok && f.values != nil {
+		f.bad(name, "Missing data for required field.")
+	}
+}
+
+// err returns what is wrong, fields beyond the known ones included.
+func (f *fields) err(known ...string) error {
+	for _, key := range slices.Sorted(maps.Keys(f.values)) {
+		if !slices.Contains(known, key) {
+			f.bad(key, "Unknown field.")
+		}
+	}
+	if f.values == nil {
+		return f.problems.Err()
+	}
+	return annotate(f.problems.Err(), f.note)
+}
+
+// readChoice reads a body that is an object with one string, which is one of
+// the choices.
+func readChoice(w http.ResponseWriter, r *http.Request, name string, choices ...string) (string, error) {
+	f, err := readFields(w, r)
+	if err != nil {
+		return "", err
+	}
+	f.required(name)
+	value, given := f.string(name)
+	if given && !slices.Contains(choices, value) {
+		f.bad(name, "Must be one of: "+strings.Join(choices, ", ")+".")
+	}
+	return value, f.err(name)
+}
+
+// isPlanHash is whether a text looks like the hash of a plan.
+func isPlanHash(text string) bool {
+	digits, found := strings.CutPrefix(text, "sha256:")
+	return found && len(digits) == 64 && strings.Trim(digits, "0123456789abcdef") == ""
+}
+
+// readInstall reads what somebody wants installed.
+func readInstall(w http.ResponseWriter, r *http.Request) (graft.InstallRequest, error) {
+	const id, supersede, plan = "marketplace_id", "supersede", "plan"
+	var request graft.InstallRequest
+	f, err := readFields(w, r)
+	if err != nil {
+		return request, err
+	}
+	f.required(id)
+	given, _ := f.string(id)
+	f.get(supersede, &request.Supersede, "Not a valid boolean.")
+	var hashed bool
+	if request.Plan, hashed = f.string(plan); hashed && !isPlanHash(request.Plan) {
+		f.bad(plan, "Not the hash of a plan: sha256: and 64 hex digits.")
+	}
+	if err := f.err(id, supersede, plan); err != nil {
+		return request, err
+	}
+	var ok bool
+	if request.MarketplaceID, ok = graft.ParseID(given); !ok {
+		return request, graft.Errorf(graft.CodeNotFound, "The marketplace has no addon %q: ids are 24 hex digits.", given)
+	}
+	return request, nil
 }
 
 // decodeObject cuts a JSON object into its fields, which is nil if it is none.

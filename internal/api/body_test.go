@@ -45,6 +45,12 @@ func TestBodies(t *testing.T) {
 		{"trailing", "POST", addons, "application/json", `{} {}`, 400, `["Invalid JSON body."]`},
 		{"no id", "POST", addons, "application/json", `{"marketplace_id":"abc"}`, 404, ""},
 		{"dry run", "POST", addons + "?dry_run=true", "application/json", `{"marketplace_id":"` + someID + `"}`, 200, ""},
+		{"plan", "POST", addons, "application/json", `{"marketplace_id":"` + someID + `","supersede":true,"plan":"` + somePlan + `"}`, 201, ""},
+		{"plan alone", "POST", addons, "application/json", `{"plan":"` + somePlan + `"}`, 422, missing},
+		{"no hash", "POST", addons, "application/json", `{"marketplace_id":"x","plan":"sha256:77"}`, 422, `{"plan":["Not the hash of a plan: sha256: and 64 hex digits."]}`},
+		{"null plan", "POST", addons, "application/json", `{"marketplace_id":"x","plan":null}`, 422, `{"plan":["Field may not be null."]}`},
+		{"supersede", "POST", addons, "application/json", `{"marketplace_id":"x","supersede":"yes"}`, 422, `{"supersede":["Not a valid boolean."]}`},
+		{"null supersede", "POST", addons, "application/json", `{"marketplace_id":"x","supersede":null}`, 422, `{"supersede":["Field may not be null."]}`},
 		{"disable", "PATCH", addon, "application/json", `{"status":"disabling"}`, 200, ""},
 		{"enable", "PATCH", addon, "application/json", `{"status":"installing"}`, 200, ""},
 		{"other status", "PATCH", addon, "application/json", `{"status":"disabled"}`, 422, `{"status":["Must be one of: installing, disabling."]}`},
@@ -77,6 +83,34 @@ func TestBodies(t *testing.T) {
 				t.Errorf("message is %v", body["message"])
 			}
 		})
+	}
+}
+
+// somePlan is what the hash of a plan looks like.
+var somePlan = "sha256:" + strings.Repeat("7a", 32)
+
+// What somebody wants installed reaches the engine, dry run or not.
+func TestInstallRequest(t *testing.T) {
+	t.Parallel()
+	want := graft.InstallRequest{MarketplaceID: someID, Supersede: true, Plan: somePlan}
+	for _, query := range []string{"", "?dry_run=true"} {
+		_, engine := newFakes()
+		body := `{"marketplace_id":"` + strings.ToUpper(someID) + `","supersede":true,"plan":"` + somePlan + `"}`
+		ask(t, NewEngine(engine, Options{}), "POST", "/api/v1/addons"+query, body)
+		if engine.asked != want {
+			t.Errorf("%q: the engine was asked for %+v, want %+v", query, engine.asked, want)
+		}
+	}
+}
+
+func TestStalePlanIsAConflict(t *testing.T) {
+	t.Parallel()
+	_, engine := newFakes()
+	engine.err = graft.Errorf(graft.CodeConflict, "The plan is another one.")
+	w := ask(t, NewEngine(engine, Options{}), "POST", "/api/v1/addons", `{"marketplace_id":"`+someID+`","plan":"`+somePlan+`"}`)
+	body := errorOf(t, w)
+	if w.Code != 409 || body["error_code"] != "conflict" || body["message"] != "The plan is another one." {
+		t.Errorf("%d %v", w.Code, body)
 	}
 }
 

@@ -1,28 +1,14 @@
 package api
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/graftplatform/graft"
 )
 
-// check returns why a server can't do its work.
-type check func(ctx context.Context) error
-
 func ok(w http.ResponseWriter, _ *http.Request) error {
 	writeBody(w, http.StatusOK, "text/plain; charset=utf-8", []byte("ok"))
 	return nil
-}
-
-func readyz(ready check) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		if err := ready(r.Context()); err != nil {
-			return notReady{err}
-		}
-		writeBody(w, http.StatusOK, "text/plain; charset=utf-8", []byte("ready"))
-		return nil
-	}
 }
 
 func (s *service) version(w http.ResponseWriter, _ *http.Request) error {

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/graftplatform/graft"
 )
 
 // The document and the routes say the same, in both directions.
@@ -101,6 +103,15 @@ func TestAnswersMatchSchemas(t *testing.T) {
 		t.Fatal(err)
 	}
 	engine.inst = &installed
+	code, gap := 1, int64(180)
+	event, err := json.Marshal(graft.Event{
+		ID: 1, Type: graft.EventSwapped, InstallationID: someID, Addon: "a", Service: "s", Component: "c",
+		Operation: "o", Step: "start s", Status: graft.StatusActive, Outcome: graft.OutcomeDone, Reason: "why",
+		ExitCode: &code, Took: 200, Gap: &gap, Way: graft.SwapWarm, Pull: &graft.PullStatus{Image: "i"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		h      http.Handler
 		schema string
@@ -109,6 +120,8 @@ func TestAnswersMatchSchemas(t *testing.T) {
 		{marketAPI, "Addon", published.Body.Bytes()},
 		{engineAPI, "Installation", ask(t, engineAPI, "GET", "/api/v1/addons/"+someID, "").Body.Bytes()},
 		{engineAPI, "Plan", ask(t, engineAPI, "GET", "/api/v1/addons/"+someID+"/plan", "").Body.Bytes()},
+		{engineAPI, "Plan", ask(t, engineAPI, "POST", "/api/v1/addons?dry_run=true", `{"marketplace_id":"`+someID+`"}`).Body.Bytes()},
+		{engineAPI, "Event", event},
 		{engineAPI, "Version", ask(t, engineAPI, "GET", "/api/v1/version", "").Body.Bytes()},
 		{engineAPI, "Error", ask(t, engineAPI, "PATCH", "/api/v1/addons/"+someID, "{}").Body.Bytes()},
 	} {

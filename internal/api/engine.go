@@ -29,19 +29,15 @@ func (e *engine) install(w http.ResponseWriter, r *http.Request) error {
 	if err := q.err(); err != nil {
 		return err
 	}
-	given, err := readString(w, r, "marketplace_id")
+	request, err := readInstall(w, r)
 	if err != nil {
 		return err
 	}
-	id, ok := graft.ParseID(given)
-	if !ok {
-		return graft.Errorf(graft.CodeNotFound, "The marketplace has no addon %q: ids are 24 hex digits.", given)
-	}
 	if dryRun {
-		plan, err := e.engine.PlanInstall(r.Context(), id)
+		plan, err := e.engine.PlanInstall(r.Context(), request)
 		return writePlan(w, plan, err)
 	}
-	installation, err := e.engine.Install(r.Context(), id)
+	installation, err := e.engine.Install(r.Context(), request)
 	if err != nil {
 		return err
 	}
@@ -66,7 +62,7 @@ func (e *engine) change(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	status, err := readString(w, r, "status", string(graft.StatusInstalling), string(graft.StatusDisabling))
+	status, err := readChoice(w, r, "status", string(graft.StatusInstalling), string(graft.StatusDisabling))
 	if err != nil {
 		return err
 	}
@@ -111,10 +107,19 @@ func writePlan(w http.ResponseWriter, plan *graft.Plan, err error) error {
 		return err
 	}
 	shown := *plan
-	if shown.Operations == nil {
-		shown.Operations = []graft.Operation{}
-	}
+	shown.Operations = notNil(shown.Operations)
+	shown.Images = notNil(shown.Images)
+	shown.Swaps = notNil(shown.Swaps)
+	shown.Conflicts = notNil(shown.Conflicts)
 	return writeJSON(w, http.StatusOK, shown)
+}
+
+// notNil makes JSON write an empty list and not null.
+func notNil[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
 }
 
 func (e *engine) components(w http.ResponseWriter, r *http.Request) error {

@@ -49,6 +49,8 @@ type errorBody struct {
 	Errors    map[string]any `json:"errors,omitempty"`
 	ErrorCode graft.Code     `json:"error_code"`
 	Problems  graft.Problems `json:"problems,omitempty"`
+	// Checks is what /readyz found.
+	Checks map[string]string `json:"checks,omitempty"`
 }
 
 // methodError is a method that the path does not know.
@@ -65,11 +67,6 @@ func (e *methodError) Error() string {
 type queryError struct{ error }
 
 func (e queryError) Unwrap() error { return e.error }
-
-// notReady is why a server can't do its work.
-type notReady struct{ error }
-
-func (e notReady) Unwrap() error { return e.error }
 
 // panicError makes an error of what a handler panicked with.
 func panicError(v any) error {
@@ -106,13 +103,15 @@ func describe(err error) errorBody {
 		e      *graft.Error
 		method *methodError
 		query  queryError
-		ready  notReady
+		ready  *notReady
 	)
 	if errors.As(err, &method) {
 		return newBody(http.StatusMethodNotAllowed, graft.CodeInvalid, method.Error())
 	}
 	if errors.As(err, &ready) {
-		return newBody(http.StatusServiceUnavailable, graft.CodeUnavailable, graft.ErrorMessage(err))
+		body := newBody(http.StatusServiceUnavailable, graft.CodeUnavailable, ready.Error())
+		body.Checks = ready.checks
+		return body
 	}
 	if !errors.As(err, &e) {
 		return newBody(http.StatusInternalServerError, graft.CodeInternal, "")

@@ -65,19 +65,39 @@ type fakeEngine struct {
 	desired graft.DesiredState
 	status  string
 	removed bool
+	asked   graft.InstallRequest  // of Install and PlanInstall
 	during  func(context.Context) // runs in WaitInstallation
 	output  func(ctx context.Context, service string, o driver.LogOptions, w io.Writer) error
+
+	oldest, newest int64               // EventRange
+	past           []graft.Event       // PastEvents
+	coming         func(telling) error // Events; nil: none come
 }
 
-func (e *fakeEngine) Install(_ context.Context, id string) (*graft.Installation, error) {
+// telling is how Events was called.
+type telling struct {
+	ctx   context.Context
+	id    string
+	after int64
+	tell  func(graft.Event) error
+}
+
+func (e *fakeEngine) Install(_ context.Context, request graft.InstallRequest) (*graft.Installation, error) {
+	e.asked = request
 	if e.err != nil {
 		return nil, e.err
 	}
-	return &graft.Installation{ID: someID, MarketplaceID: id, Status: graft.StatusInstalling}, nil
+	return &graft.Installation{ID: someID, MarketplaceID: request.MarketplaceID, Status: graft.StatusInstalling}, nil
 }
 
-func (e *fakeEngine) PlanInstall(context.Context, string) (*graft.Plan, error) {
-	return &graft.Plan{Addon: "a"}, e.err
+func (e *fakeEngine) PlanInstall(_ context.Context, request graft.InstallRequest) (*graft.Plan, error) {
+	e.asked = request
+	return &graft.Plan{
+		Addon: "a", Hash: "sha256:0", Refusal: "why", Operations: []graft.Operation{{Kind: "pull", Target: "i", Cause: "c"}},
+		Images:    []graft.PlannedImage{{Image: "i", Services: []string{"s"}, Size: 1}},
+		Swaps:     []graft.PlannedSwap{{Component: "c", Service: "s", Back: true, Way: graft.SwapCold, Reason: "r"}},
+		Conflicts: []graft.PlannedConflict{{Kind: "port", Name: "80/tcp", Holder: "h", Text: "t"}},
+	}, e.err
 }
 
 func (e *fakeEngine) Installation(context.Context, string) (*graft.Installation, error) {
@@ -119,6 +139,29 @@ func (e *fakeEngine) Logs(ctx context.Context, _, service string, o driver.LogOp
 		return e.output(ctx, service, o, w)
 	}
 	return e.err
+}
+
+func (e *fakeEngine) Events(ctx context.Context, id string, after int64, fn func(graft.Event) error) error {
+	if e.coming != nil {
+		return e.coming(telling{ctx, id, after, fn})
+	}
+	return e.err
+}
+
+func (e *fakeEngine) PastEvents(_ context.Context, id string, after int64, fn func(graft.Event) error) error {
+	for _, event := range e.past {
+		if event.ID <= after || id != "" && id != event.InstallationID {
+			continue
+		}
+		if err := fn(event); err != nil {
+			return err
+		}
+	}
+	return e.err
+}
+
+func (e *fakeEngine) EventRange(context.Context, string) (int64, int64, error) {
+	return e.oldest, e.newest, e.err
 }
 
 func (e *fakeEngine) Ready(context.Context) error { return e.err }

@@ -34,7 +34,7 @@ func (e *engine) logs(w http.ResponseWriter, r *http.Request) error {
 	if err := q.err(); err != nil {
 		return err
 	}
-	out := &lineWriter{w: w, controller: http.NewResponseController(w), live: options.Follow}
+	out := newLineWriter(w, "text/plain; charset=utf-8", options.Follow)
 	if options.Follow {
 		timer := time.AfterFunc(quietTime, out.begin)
 		defer timer.Stop()
@@ -48,12 +48,17 @@ func (e *engine) logs(w http.ResponseWriter, r *http.Request) error {
 // lineWriter writes lines, live ones at once. Nothing is sent before the first one, so
 // that what fails early is answered as an error.
 type lineWriter struct {
-	w          http.ResponseWriter
-	controller *http.ResponseController
-	live       bool
+	w           http.ResponseWriter
+	controller  *http.ResponseController
+	contentType string
+	live        bool
 
 	mu          sync.Mutex // begin comes from a timer, writes from one goroutine a service
 	begun, over bool
+}
+
+func newLineWriter(w http.ResponseWriter, contentType string, live bool) *lineWriter {
+	return &lineWriter{w: w, controller: http.NewResponseController(w), contentType: contentType, live: live}
 }
 
 // begin sends the headers.
@@ -72,7 +77,7 @@ func (l *lineWriter) start() {
 	}
 	l.begun = true
 	l.extend()
-	l.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	l.w.Header().Set("Content-Type", l.contentType)
 	l.w.WriteHeader(http.StatusOK)
 }
 

@@ -22,7 +22,7 @@ type route struct {
 
 func marketplaceRoutes(s *service, m *marketplace) []route {
 	const addons, addon = "/api/v1/marketplace/addons", "/api/v1/marketplace/addons/{id}"
-	return append(commonRoutes(s, m.ready), []route{
+	return append(commonRoutes(s, Check{"catalog", m.ready}), []route{
 		{http.MethodGet, addons, public, m.list},
 		{http.MethodPost, addons, token, m.publish},
 		{http.MethodGet, addon, public, m.show},
@@ -32,7 +32,7 @@ func marketplaceRoutes(s *service, m *marketplace) []route {
 
 func engineRoutes(s *service, e *engine) []route {
 	const addons, addon = "/api/v1/addons", "/api/v1/addons/{id}"
-	return append(commonRoutes(s, e.engine.Ready), []route{
+	return append(commonRoutes(s, Check{"docker", e.engine.Ready}), []route{
 		{http.MethodGet, addons, token, e.list},
 		{http.MethodPost, addons, token, e.install},
 		{http.MethodGet, addon, token, e.show},
@@ -40,15 +40,18 @@ func engineRoutes(s *service, e *engine) []route {
 		{http.MethodDelete, addon, token, e.remove},
 		{http.MethodGet, addon + "/plan", token, e.plan},
 		{http.MethodGet, addon + "/logs", token, e.logs},
+		{http.MethodGet, addon + "/events", token, e.eventsOf},
 		{http.MethodGet, "/api/v1/components", token, e.components},
+		{http.MethodGet, "/api/v1/events", token, e.events},
 	}...)
 }
 
-func commonRoutes(s *service, ready check) []route {
+func commonRoutes(s *service, own Check) []route {
 	return []route{
 		{http.MethodGet, "/", public, ok},
-		{http.MethodGet, "/healthz", public, ok},
-		{http.MethodGet, "/readyz", public, readyz(ready)},
+		{http.MethodGet, "/healthz", public, healthz},
+		{http.MethodGet, "/readyz", public, s.readyz(append([]Check{own}, s.Checks...))},
+		{http.MethodGet, "/metrics", token, s.Metrics.serve},
 		{http.MethodGet, "/api/v1/version", public, s.version},
 		{http.MethodGet, "/schemas/descriptor.json", public, descriptorSchema},
 		{http.MethodGet, "/docs/openapi.json", public, s.openAPI},

@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -27,6 +28,9 @@ func (s *service) dispatch(w http.ResponseWriter, r *http.Request) error {
 	route, methods := s.find(r)
 	if strings.HasPrefix(r.URL.Path, "/api/") {
 		s.allowOrigin(w, r, methods)
+	}
+	if route != nil {
+		r.Pattern = route.pattern // for Count and Trace
 	}
 	switch {
 	case methods == nil:
@@ -86,6 +90,16 @@ func (r *recorder) Write(p []byte) (int, error) {
 	}
 	n, err := r.ResponseWriter.Write(p)
 	r.bytes += int64(n)
+	return n, err
+}
+
+// ReadFrom implements io.ReaderFrom, so that files still go the short way.
+func (r *recorder) ReadFrom(src io.Reader) (int64, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	n, err := io.Copy(r.ResponseWriter, src)
+	r.bytes += n
 	return n, err
 }
 

@@ -6,6 +6,10 @@ import (
 	"net/http"
 	"path/filepath"
 	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/client"
@@ -28,6 +32,11 @@ type App struct {
 	work     []func(context.Context) error // what goes on in the background
 	stopping chan struct{}
 
+	registry *prometheus.Registry
+	metrics  *api.Metrics
+	traces   *tracing
+	checks   []api.Check
+
 	closeOnce sync.Once
 	closers   []func() error // run in reverse order
 }
@@ -46,6 +55,9 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		}
 	}()
 	if err := a.listen(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.measure(ctx); err != nil {
 		return nil, err
 	}
 	if err := a.build(ctx); err != nil {
@@ -83,6 +95,22 @@ func (a *App) listen(ctx context.Context) error {
 	return nil
 }
 
+// checkEvery is how often, at most, the database is tried out.
+const checkEvery = 5 * time.Second
+
+// measure makes what all roles tell about themselves with.
+func (a *App) measure(ctx context.Context) (err error) {
+	a.registry = prometheus.NewRegistry()
+	a.registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	a.metrics = api.NewMetrics(a.registry)
+	a.traces, err = newTracing(ctx, &a.options)
+	a.onClose(a.traces.close)
+	return err
+}
+
 // build makes the roles and gives each listener its handler.
 func (a *App) build(ctx context.Context) error {
 	var db *store.Store
@@ -98,6 +126,10 @@ func (a *App) build(ctx context.Context) error {
 			return err
 		}
 		a.onClose(db.Close)
+		a.checks = []api.Check{
+			api.Remember(api.Check{Name: "database", Run: db.Check}, checkEvery),
+			{Name: "disk", Run: db.CheckDisk},
+		}
 		if a.options.Auth == AuthToken {
 			if a.token, err = loadToken(a.options.DataDir, a.options.Log); err != nil {
 				return err
@@ -126,6 +158,7 @@ func (a *App) buildMarketplace(db *store.Store) (graft.Catalog, error) {
 			Store:    db,
 			Resolver: verify.New(verify.Options{}),
 			Log:      a.options.Log.With("role", RoleMarketplace),
+			Metrics:  a.registry,
 		})
 		a.work = append(a.work, m.Run)
 		a.serve(RoleMarketplace, api.NewMarketplace(m, a.apiOptions()))
@@ -156,6 +189,7 @@ func (a *App) buildEngine(db *store.Store, catalog graft.Catalog) error {
 		Plane: a.options.Plane, Project: a.options.Project, Network: a.options.Network,
 		IDLabel: a.options.IDLabel, ServiceLabel: a.options.ServiceLabel,
 		Resync: a.options.Resync, Log: log,
+		Metrics: a.registry, Tracer: a.traces.tracer("github.com/graftplatform/graft/internal/engine"),
 	})
 	if err != nil {
 		return err
@@ -207,7 +241,7 @@ func (a *App) marketplaceURL() string {
 func (a *App) apiOptions() api.Options {
 	return api.Options{
 		Version: version.String(), Token: a.token, Origins: a.options.CORSOrigins,
-		Stopping: a.stopping, Log: a.options.Log,
+		Stopping: a.stopping, Log: a.options.Log, Metrics: a.metrics, Checks: a.checks,
 	}
 }
 
@@ -215,7 +249,7 @@ func (a *App) apiOptions() api.Options {
 func (a *App) serve(role string, handler http.Handler) {
 	for _, s := range a.servers {
 		if s.role == role {
-			s.http = newHTTPServer(role, handler, a.options.Log)
+			s.http = newHTTPServer(role, a.traces.handler(role, a.metrics.Count(role, handler)), a.options.Log)
 		}
 	}
 }

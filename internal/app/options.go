@@ -46,6 +46,10 @@ type Options struct {
 	Resync       time.Duration
 	Log          *slog.Logger // nil: none
 
+	// Traces is the URL that spans are sent to, by OTLP over HTTP; empty: none
+	// are made.
+	Traces string
+
 	// Driver runs containers; nil: the Docker Engine at DockerHost.
 	Driver driver.Driver
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -50,6 +51,8 @@ func (f *fakeAPI) handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/addons/{id}/logs", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "web | tail %s\n", r.FormValue("tail"))
 	})
+	mux.HandleFunc("GET /api/v1/events", f.events)
+	mux.HandleFunc("GET /api/v1/addons/{id}/events", f.events)
 	mux.HandleFunc("GET /api/v1/components", f.components)
 	mux.HandleFunc("GET /api/v1/version", func(w http.ResponseWriter, _ *http.Request) {
 		send(w, 200, map[string]string{"version": "v9.9.9", "plane": "root"})
@@ -235,6 +238,46 @@ func (f *fakeAPI) components(w http.ResponseWriter, _ *http.Request) {
 		}
 	}
 	send(w, 200, []graft.Component{c})
+}
+
+// events tells of every installation that it was created and became active. A
+// client that follows is told of one more and then refused.
+func (f *fakeAPI) events(w http.ResponseWriter, r *http.Request) {
+	after, _ := strconv.Atoi(r.FormValue("after"))
+	follows := r.FormValue("follow") != "false"
+	if after > 100 {
+		fail(w, 401, graft.CodeUnauthorized, "that was all")
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	fmt.Fprintf(w, "retry: 1\nid: %d\n\n", after)
+	var events []graft.Event
+	tell := func(e graft.Event) {
+		e.Time = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+		events = append(events, e)
+	}
+	for _, i := range f.installations {
+		id := int64(len(events) + 1)
+		tell(graft.Event{ID: id, Type: graft.EventInstalled, InstallationID: i.ID, Addon: i.Name, Message: "installed"})
+		tell(graft.Event{ID: id + 1, Type: graft.EventStatus, InstallationID: i.ID, Addon: i.Name, Message: "it \x1b[31mis\x1b[0m\nactive"})
+	}
+	if follows {
+		tell(graft.Event{Type: graft.EventProgress, Message: "half of it"})
+		tell(graft.Event{ID: 101, Type: graft.EventRuntime, Message: "Docker went away"})
+	}
+	for _, e := range events {
+		if id := r.PathValue("id"); e.ID > 0 && e.ID <= int64(after) || id != "" && e.InstallationID != id {
+			continue
+		}
+		document, err := json.Marshal(e)
+		if err != nil {
+			panic(err)
+		}
+		if e.ID > 0 {
+			fmt.Fprintf(w, "id: %d\n", e.ID)
+		}
+		fmt.Fprintf(w, "event: %s\ndata: %s\n\n", e.Type, document)
+	}
 }
 
 func (f *fakeAPI) find(w http.ResponseWriter, r *http.Request) *graft.Installation {

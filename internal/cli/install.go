@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +13,7 @@ import (
 func (p *program) installCommand() *cobra.Command {
 	var w waiting
 	var dryRun bool
+	var request graft.InstallRequest
 	cmd := &cobra.Command{
 		Use:   "install NAME|ID",
 		Short: "Install an addon of the marketplace on this orchestrator",
@@ -19,23 +21,41 @@ func (p *program) installCommand() *cobra.Command {
 name the newest approved one.
 
 It fails unless every service runs; the reasons and the last log lines are
-printed.`,
-		Example: "  graft install hello\n  graft install --dry-run scheduler",
+printed. With --plan it is refused unless it would do what "graft plan" showed
+under that hash.`,
+		Example: "  graft install hello\n  graft install --dry-run scheduler\n  graft install scheduler --plan sha256:…",
 		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if request.Plan != "" && !isPlanHash(request.Plan) {
+				return usagef("%q is not the hash of a plan: sha256: and 64 hex digits, as \"graft plan\" prints it", request.Plan)
+			}
 			id, err := p.marketplaceID(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
+			request.MarketplaceID = id
 			if dryRun {
-				return p.planInstall(cmd.Context(), id)
+				return p.planInstall(cmd.Context(), args[0], request)
 			}
-			return p.install(cmd.Context(), id, &w)
+			return p.install(cmd.Context(), request, &w)
 		},
 	}
 	w.register(cmd)
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only print what would be done")
+	cmd.Flags().StringVar(&request.Plan, "plan", "", "install only if the plan still has this `hash`")
+	registerSupersede(cmd, &request.Supersede)
+	cmd.MarkFlagsMutuallyExclusive("plan", "dry-run")
 	return cmd
+}
+
+func registerSupersede(cmd *cobra.Command, supersede *bool) {
+	cmd.Flags().BoolVar(supersede, "supersede", false, "take the place of other addons' plugins, too; they come back afterwards")
+}
+
+// isPlanHash is whether a text looks like the hash of a plan.
+func isPlanHash(text string) bool {
+	digits, found := strings.CutPrefix(text, "sha256:")
+	return found && len(digits) == 64 && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
 // marketplaceID returns the id of the addon to be installed. An id needs no
@@ -55,32 +75,20 @@ func (p *program) marketplaceID(ctx context.Context, nameOrID string) (string, e
 	return addon.ID, nil
 }
 
-func (p *program) install(ctx context.Context, marketplaceID string, w *waiting) error {
+func (p *program) install(ctx context.Context, request graft.InstallRequest, w *waiting) error {
 	c, err := p.engineClient()
 	if err != nil {
 		return err
 	}
-	i, err := c.Install(ctx, marketplaceID)
+	i, err := c.InstallWith(ctx, request)
 	if err != nil {
-		return p.noSuchAddon(err, marketplaceID)
+		return p.noSuchAddon(err, request.MarketplaceID)
 	}
 	if !w.wait {
 		return p.print(i, func(w io.Writer) { printInstallation(w, i) })
 	}
 	i, err = p.followInstallation(ctx, c, i, w)
 	return p.finishInstallation(i, graft.StatusActive, err)
-}
-
-func (p *program) planInstall(ctx context.Context, marketplaceID string) error {
-	c, err := p.engineClient()
-	if err != nil {
-		return err
-	}
-	plan, err := c.PlanInstall(ctx, marketplaceID)
-	if err != nil {
-		return p.noSuchAddon(err, marketplaceID)
-	}
-	return p.print(plan, func(w io.Writer) { printPlan(w, plan) })
 }
 
 // noSuchAddon says which addon was not found, and where; servers don't.

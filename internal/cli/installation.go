@@ -23,6 +23,7 @@ func (p *program) followInstallation(ctx context.Context, c *client.Client, i *g
 		revision: func(i *graft.Installation) int64 { return i.Revision },
 		settled:  settled,
 		say:      installationLine,
+		pulls:    pullsOf,
 	}
 	last, err := f.follow(waitCtx, p.progress(), i)
 	if errors.Is(err, errWaited) {
@@ -48,10 +49,21 @@ func settled(i *graft.Installation) bool {
 	return true
 }
 
-// installationLine is the progress of an installation.
+// pullsOf returns the pulls that are under way for an installation.
+func pullsOf(i *graft.Installation) []graft.PullStatus {
+	if i.Details == nil {
+		return nil
+	}
+	return i.Details.Pulls
+}
+
+// installationLine is the progress of an installation, its pulls apart.
 func installationLine(i *graft.Installation) string {
 	line := fmt.Sprintf("%s %s: %s", i.Name, i.ID, i.Status)
-	if i.Details != nil && i.Details.Step != "" {
+	switch {
+	case len(pullsOf(i)) > 0:
+		line += ": pulling"
+	case i.Details != nil && i.Details.Step != "":
 		line += ": " + i.Details.Step
 	}
 	return line + because(i)

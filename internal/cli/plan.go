@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -10,37 +12,165 @@ import (
 )
 
 func (p *program) planCommand() *cobra.Command {
-	return &cobra.Command{
+	var supersede bool
+	cmd := &cobra.Command{
 		Use:   "plan NAME|ID",
-		Short: "Show what the engine would do next for an installed addon",
-		Long: `Show what the engine would do next for an installed addon, each operation with
-its cause. For one that is not installed yet use "graft install --dry-run".`,
-		Args: oneArgument,
+		Short: "Show what the engine would do next for an addon",
+		Long: `Show what the engine would do next for an addon: for an installed one, what is
+left to do; for another one of the marketplace, what installing it would do.
+Each operation has its cause. Nothing is changed.
+
+The plan to install something has a hash. "graft install --plan HASH" installs
+it only if it would still do just that.`,
+		Example: "  graft plan hello",
+		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.engineClient()
-			if err != nil {
-				return err
-			}
-			i, err := p.findInstallation(cmd.Context(), c, args[0])
-			if err != nil {
-				return err
-			}
-			plan, err := c.Plan(cmd.Context(), i.ID)
-			if err != nil {
-				return err
-			}
-			return p.print(plan, func(w io.Writer) { printPlan(w, plan) })
+			return p.plan(cmd.Context(), args[0], supersede)
 		},
+	}
+	registerSupersede(cmd, &supersede)
+	return cmd
+}
+
+func (p *program) plan(ctx context.Context, nameOrID string, supersede bool) error {
+	c, err := p.engineClient()
+	if err != nil {
+		return err
+	}
+	i, missing := p.findInstallation(ctx, c, nameOrID)
+	if graft.ErrorCode(missing) == graft.CodeNotFound {
+		id, err := p.marketplaceID(ctx, nameOrID)
+		if err == nil {
+			err = p.planInstall(ctx, nameOrID, graft.InstallRequest{MarketplaceID: id, Supersede: supersede})
+		}
+		if graft.ErrorCode(err) == graft.CodeNotFound {
+			return graft.WrapError(graft.CodeNotFound, err, "%s\n%s",
+				firstLine(graft.ErrorMessage(missing)), graft.ErrorMessage(err))
+		}
+		return err
+	}
+	if missing != nil {
+		return missing
+	}
+	plan, err := c.Plan(ctx, i.ID)
+	if err != nil {
+		return err
+	}
+	return p.print(plan, func(w io.Writer) {
+		fmt.Fprintf(w, "%s is installed; this is next:\n", oneLine(plan.Addon))
+		printPlan(w, plan)
+	})
+}
+
+// planInstall prints what it would do to install something. It was asked for
+// under that name.
+func (p *program) planInstall(ctx context.Context, name string, request graft.InstallRequest) error {
+	c, err := p.engineClient()
+	if err != nil {
+		return err
+	}
+	plan, err := c.PlanInstallWith(ctx, request)
+	if err != nil {
+		return p.noSuchAddon(err, request.MarketplaceID)
+	}
+	return p.print(plan, func(w io.Writer) {
+		fmt.Fprintf(w, "%s is not installed; this would install it:\n", oneLine(plan.Addon))
+		printPlan(w, plan)
+		if plan.Refusal == "" && plan.Hash != "" {
+			fmt.Fprintf(w, "\ngraft install %s%s --plan %s\n", argument(name, request.MarketplaceID),
+				map[bool]string{true: " --supersede"}[request.Supersede], oneLine(plan.Hash))
+		}
+	})
+}
+
+// argument is what names an addon on a command line that can be pasted into a
+// shell: its name, if no shell reads anything into that, else its id.
+func argument(name, id string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._"
+	if name == "" || strings.Trim(strings.ReplaceAll(name[1:], "-", ""), plain) != "" || !strings.Contains(plain, name[:1]) {
+		return id
+	}
+	return name
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
+
+// printPlan writes what a plan says, the parts that say nothing left out.
+func printPlan(w io.Writer, plan *graft.Plan) {
+	fmt.Fprintln(w)
+	switch {
+	case plan.Refusal != "":
+		fmt.Fprintf(w, "REFUSED: %s\n", oneLine(plan.Refusal))
+	case len(plan.Operations) == 0:
+		fmt.Fprintf(w, "nothing to do for %s\n", oneLine(plan.Addon))
+	default:
+		row(w, "OPERATION", "TARGET", "CAUSE")
+		for _, o := range plan.Operations {
+			row(w, o.Kind, o.Target, o.Cause)
+		}
+	}
+	printImages(w, plan.Images)
+	printSwaps(w, plan.Swaps)
+	printConflicts(w, plan.Conflicts)
+	if plan.Hash != "" {
+		fmt.Fprintf(w, "\nHash: %s\n", oneLine(plan.Hash))
 	}
 }
 
-func printPlan(w io.Writer, plan *graft.Plan) {
-	if len(plan.Operations) == 0 {
-		fmt.Fprintf(w, "nothing to do for %s\n", oneLine(plan.Addon))
+func printImages(w io.Writer, images []graft.PlannedImage) {
+	if len(images) == 0 {
 		return
 	}
-	row(w, "OPERATION", "TARGET", "CAUSE")
-	for _, o := range plan.Operations {
-		row(w, o.Kind, o.Target, o.Cause)
+	fmt.Fprintln(w)
+	row(w, "IMAGE", "SERVICES", "SIZE", "PRESENT")
+	for _, image := range images {
+		size, present := "", "no, it is pulled"
+		if image.Size > 0 {
+			size = megabytes(image.Size)
+		}
+		if image.Present {
+			present = "yes"
+		}
+		row(w, image.Image, strings.Join(image.Services, ", "), size, present)
 	}
 }
+
+func printSwaps(w io.Writer, swaps []graft.PlannedSwap) {
+	if len(swaps) == 0 {
+		return
+	}
+	fmt.Fprintln(w)
+	row(w, "COMPONENT", "SWAP", "WAY", "EXPECTED GAP", "REASON")
+	for _, s := range swaps {
+		what := "service " + s.Service + " replaces it"
+		if s.Back {
+			what = "it comes back for service " + s.Service
+		}
+		row(w, s.Component, what, string(s.Way), gap(s.ExpectedGap), s.Reason)
+	}
+}
+
+// gap is how long nobody is expected to answer.
+func gap(milliseconds int64) string {
+	if milliseconds == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("about %.1f s", float64(milliseconds)/1000)
+}
+
+func printConflicts(w io.Writer, conflicts []graft.PlannedConflict) {
+	if len(conflicts) == 0 {
+		return
+	}
+	fmt.Fprintln(w)
+	row(w, "CONFLICT", "NAME", "HELD BY", "WHAT TO DO")
+	for _, c := range conflicts {
+		row(w, c.Kind, c.Name, c.Holder, c.Text)
+	}
+}
+
+// megabytes writes a size as people compare downloads.
+func megabytes(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }

@@ -99,9 +99,24 @@ func (p *program) completeUp(u *upFlags) error {
 	if o.Resync <= 0 {
 		return usagef("--resync %v: use a time above zero", o.Resync)
 	}
+	o.Traces = p.tracesURL()
 	var err error
 	o.Log, err = newLog(p.stderr, u.logLevel, u.logFormat)
 	return err
+}
+
+// tracesURL is where OpenTelemetry's own variables say that spans are to go.
+func (p *program) tracesURL() string {
+	if strings.EqualFold(p.getenv("OTEL_SDK_DISABLED"), "true") || p.getenv("OTEL_TRACES_EXPORTER") == "none" {
+		return ""
+	}
+	if url := p.getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"); url != "" {
+		return url
+	}
+	if base := p.getenv("OTEL_EXPORTER_OTLP_ENDPOINT"); base != "" {
+		return strings.TrimSuffix(base, "/") + "/v1/traces"
+	}
+	return ""
 }
 
 func newLog(w io.Writer, level, format string) (*slog.Logger, error) {

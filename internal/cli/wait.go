@@ -43,19 +43,28 @@ type follower[T any] struct {
 	revision func(*T) int64
 	settled  func(*T) bool
 	say      func(*T) string
+	pulls    func(*T) []graft.PullStatus // may be nil
+}
+
+func (f follower[T]) tell(g *progress, doc *T) {
+	if f.pulls == nil {
+		g.say(f.say(doc))
+		return
+	}
+	g.pulling(f.say(doc), f.pulls(doc))
 }
 
 // follow returns the settled document, or the last one seen and an error.
 func (f follower[T]) follow(ctx context.Context, g *progress, doc *T) (*T, error) {
 	defer g.end()
 	var lostSince time.Time
-	g.say(f.say(doc))
+	f.tell(g, doc)
 	for !f.settled(doc) {
 		next, err := f.next(ctx, f.revision(doc))
 		switch {
 		case err == nil:
 			doc, lostSince = next, time.Time{}
-			g.say(f.say(doc))
+			f.tell(g, doc)
 			continue
 		case context.Cause(ctx) != nil:
 			return doc, context.Cause(ctx)

@@ -18,6 +18,9 @@ const (
 	// SpecLabel has a digest of the specification that a container was
 	// created with, so that drift is seen.
 	SpecLabel = "graft.spec"
+	// ComponentLabel has the container name of the component that a plugin
+	// stands in for, or that a network is for.
+	ComponentLabel = "graft.component"
 	// ProbeLabel has the service's graft.Probe as JSON, if it has one, so that
 	// whoever sees the container can probe it.
 	ProbeLabel = "graft.probe"

@@ -11,13 +11,17 @@ import (
 	"time"
 
 	"github.com/distribution/reference"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/driver"
+	"github.com/graftplatform/graft/internal/probe"
 	"github.com/graftplatform/graft/internal/store"
 )
 
-// Options are what an engine is made of. All but Resync and Log are required.
+// Options are what an engine is made of. All up to ServiceLabel are required.
 type Options struct {
 	Store   *store.Store
 	Driver  driver.Driver
@@ -32,7 +36,20 @@ type Options struct {
 	// Resync is how often everything is compared even if no event says so;
 	// default 30 s.
 	Resync time.Duration
-	Log    *slog.Logger
+	// Retries is how often a container may be started again within ten minutes
+	// before it rests, or makes room for the component that it replaced;
+	// negative: the default, 5.
+	Retries int
+	// Probe asks a container's addresses whether it works; default: probe.Check.
+	Probe func(ctx context.Context, addresses []string, p *graft.Probe) error
+	// PortTaken asks this host whether something has a port; nil where that
+	// can't be asked, as with a runtime on another host.
+	PortTaken func(driver.Port) bool
+	// Metrics is where the engine registers what it measures; Tracer makes the
+	// spans of its operations. Either may be nil.
+	Metrics prometheus.Registerer
+	Tracer  trace.Tracer
+	Log     *slog.Logger
 }
 
 // Engine keeps the addons of one plane of one orchestrator.
@@ -45,14 +62,23 @@ type Engine struct {
 	resync   time.Duration
 	log      *slog.Logger
 
+	journal *journal
+	metrics *metrics
+	tracer  trace.Tracer
+	limits  *limits
+	// portTaken may be nil.
+	portTaken func(driver.Port) bool
+
 	wake    chan struct{} // the loop is to look again
 	changed *pulse        // the runtime reported something
 	updated *pulse        // an installation's document changed
 
 	operations sync.WaitGroup
 	mu         sync.Mutex
-	running    map[string]context.CancelCauseFunc // by installation id
+	running    map[string]underway // by installation id
 	failures   map[string]attempts
+	retries    map[string]int // by installation id: how often it was revived
+	away       bool           // the runtime did not answer the last time
 }
 
 // New makes an engine; Run makes it work.
@@ -61,22 +87,50 @@ func New(options Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if options.Resync <= 0 {
-		options.Resync = 30 * time.Second
-	}
-	if options.Log == nil {
-		options.Log = slog.New(slog.DiscardHandler)
-	}
-	return &Engine{
+	options.complete()
+	e := &Engine{
 		settings: Settings{
 			EngineID: id, Plane: options.Plane, Project: options.Project, Network: options.Network,
 			IDLabel: options.IDLabel, ServiceLabel: options.ServiceLabel,
 		},
-		store: options.Store, driver: options.Driver, observer: newObserver(options.Driver), catalog: options.Catalog,
+		store: options.Store, driver: options.Driver, catalog: options.Catalog,
 		resync: options.Resync, log: options.Log.With("plane", options.Plane),
-		wake: make(chan struct{}, 1), changed: newPulse(), updated: newPulse(),
-		running: map[string]context.CancelCauseFunc{}, failures: map[string]attempts{},
-	}, nil
+		metrics: newMetrics(options.Metrics), tracer: options.Tracer, limits: newLimits(),
+		portTaken: options.PortTaken,
+		wake:      make(chan struct{}, 1), changed: newPulse(), updated: newPulse(),
+		running: map[string]underway{}, failures: map[string]attempts{}, retries: map[string]int{},
+	}
+	e.journal = newJournal(options.Store, e.log)
+	look := func() {
+		e.changed.beat()
+		e.poke()
+	}
+	e.observer = newObserver(options.Driver, id, newProber(options.Probe, look), newBudget(options.Retries))
+	return e, nil
+}
+
+func (o *Options) complete() {
+	if o.Resync <= 0 {
+		o.Resync = 30 * time.Second
+	}
+	if o.Retries < 0 {
+		o.Retries = defaultRetries
+	}
+	if o.Probe == nil {
+		o.Probe = probe.Check
+	}
+	if o.Tracer == nil {
+		o.Tracer = noop.NewTracerProvider().Tracer(tracerName)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+// note writes an event down, and counts it.
+func (e *Engine) note(event graft.Event) {
+	e.metrics.eventHappened(event.Type)
+	e.journal.add(event)
 }
 
 // Ready returns nil when the runtime answers, else why not.
@@ -96,30 +150,61 @@ func (e *Engine) info(ctx context.Context) (driver.Info, error) {
 
 // Install makes an approved addon an installation of this orchestrator and
 // returns it at once; the engine does the rest. Errors: CodeExists when it is
-// installed, CodeNotFound, CodeConflict when it can't be installed here, and
-// those of the catalogue.
-func (e *Engine) Install(ctx context.Context, marketplaceID string) (*graft.Installation, error) {
-	if err := e.notInstalled(ctx, marketplaceID); err != nil {
+// installed, CodeNotFound, CodeRefused when another addon is in the place of a
+// component, CodeConflict when it can't be installed here or the plan is not
+// the one that was agreed to, and those of the catalogue.
+func (e *Engine) Install(ctx context.Context, request graft.InstallRequest) (*graft.Installation, error) {
+	if err := e.notInstalled(ctx, request.MarketplaceID); err != nil {
 		return nil, err
 	}
-	inst, err := e.prepare(ctx, marketplaceID)
+	inst, err := e.prepare(ctx, request)
 	if err != nil {
+		return nil, err
+	}
+	if err := e.mayBegin(ctx, inst, request); err != nil {
 		return nil, err
 	}
 	if err := e.store.CreateInstallation(ctx, inst); err != nil {
 		return nil, err
 	}
 	e.log.Info("installation created", "addon", inst.Name, "installation", inst.ID)
+	e.note(graft.Event{Type: graft.EventInstalled, Message: "addon " + inst.Name + " is to be installed",
+		InstallationID: inst.ID, Addon: inst.Name, Status: inst.Status})
 	e.poke()
 	return inst, nil
 }
 
+// mayBegin returns why an installation must not even begin: it would take from
+// another addon what that has, or its plan is not the one that was agreed to.
+// While the runtime is away nothing can be said, and nothing needs to be.
+func (e *Engine) mayBegin(ctx context.Context, inst *graft.Installation, request graft.InstallRequest) error {
+	w, err := e.world(ctx)
+	if err != nil && request.Plan == "" {
+		return nil //nolint:nilerr // it waits for the runtime, and is planned then
+	}
+	if err != nil {
+		return err
+	}
+	w.installs = append(w.installs, *inst)
+	if p := planFor(w, inst); p.code == graft.CodeRefused {
+		return graft.Errorf(graft.CodeRefused, "%s", p.refusal)
+	}
+	if request.Plan == "" {
+		return nil
+	}
+	now, err := e.preview(ctx, w, inst, e.portTaken)
+	if err != nil {
+		return err
+	}
+	return agreed(request.Plan, now)
+}
+
 // PlanInstall returns what Install would lead to, and changes nothing.
-func (e *Engine) PlanInstall(ctx context.Context, marketplaceID string) (*graft.Plan, error) {
-	if err := e.notInstalled(ctx, marketplaceID); err != nil {
+func (e *Engine) PlanInstall(ctx context.Context, request graft.InstallRequest) (*graft.Plan, error) {
+	if err := e.notInstalled(ctx, request.MarketplaceID); err != nil {
 		return nil, err
 	}
-	inst, err := e.prepare(ctx, marketplaceID)
+	inst, err := e.prepare(ctx, request)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +213,10 @@ func (e *Engine) PlanInstall(ctx context.Context, marketplaceID string) (*graft.
 		return nil, err
 	}
 	w.installs = append(w.installs, *inst)
-	answer := planFor(w, inst).public()
+	answer, err := e.preview(ctx, w, inst, e.portTaken)
+	if err != nil {
+		return nil, err
+	}
 	answer.InstallationID = ""
 	return answer, nil
 }
@@ -148,8 +236,8 @@ func (e *Engine) notInstalled(ctx context.Context, marketplaceID string) error {
 
 // prepare turns an addon of the catalogue into an installation that is not
 // stored yet.
-func (e *Engine) prepare(ctx context.Context, marketplaceID string) (*graft.Installation, error) {
-	addon, err := e.catalog.Addon(ctx, marketplaceID)
+func (e *Engine) prepare(ctx context.Context, request graft.InstallRequest) (*graft.Installation, error) {
+	addon, err := e.catalog.Addon(ctx, request.MarketplaceID)
 	if err != nil {
 		return nil, err
 	}
@@ -158,11 +246,12 @@ func (e *Engine) prepare(ctx context.Context, marketplaceID string) (*graft.Inst
 	}
 	now := time.Now()
 	inst := &graft.Installation{
-		ID: graft.NewID(now), MarketplaceID: marketplaceID, Descriptor: addon.Descriptor,
-		Images: map[string]string{}, Desired: graft.DesiredEnabled, Generation: 1,
+		ID: graft.NewID(now), MarketplaceID: request.MarketplaceID, Descriptor: addon.Descriptor,
+		Images: map[string]string{}, Supersede: request.Supersede, Desired: graft.DesiredEnabled, Generation: 1,
 		Status: graft.StatusInstalling, CreatedAt: now, UpdatedAt: now, Revision: 1,
 	}
 	inst.SetDefaults()
+	inst.ImageSizes = e.imageSizes(ctx, addon)
 	for _, service := range addon.Services {
 		pinned, err := pin(service.Image, addon.Verification.Image(service.Name).Digest)
 		if err != nil {
@@ -264,7 +353,8 @@ func (e *Engine) SetDesired(ctx context.Context, id string, desired graft.Desire
 	if err != nil {
 		return nil, err
 	}
-	retry := desired == graft.DesiredEnabled && inst.Status == graft.StatusFailed
+	retry := desired == graft.DesiredEnabled &&
+		(inst.Status == graft.StatusFailed || inst.Status == graft.StatusPartiallyActive)
 	if inst.Desired == desired && !retry {
 		return inst, nil
 	}
@@ -281,6 +371,8 @@ func (e *Engine) setDesired(ctx context.Context, id string, desired graft.Desire
 		return nil, err
 	}
 	e.log.Info("spec changed", "addon", inst.Name, "installation", id, "desired", desired)
+	e.note(graft.Event{Type: graft.EventDesired, Message: fmt.Sprintf("addon %s is to be %s", inst.Name, desired),
+		InstallationID: id, Addon: inst.Name, Status: status})
 	e.interrupt(id)
 	e.updated.beat()
 	e.poke()
@@ -332,7 +424,7 @@ func (e *Engine) Plan(ctx context.Context, id string) (*graft.Plan, error) {
 	if inst == nil {
 		return nil, graft.Errorf(graft.CodeNotFound, "Addon not found")
 	}
-	return planFor(w, inst).public(), nil
+	return e.preview(ctx, w, inst, nil)
 }
 
 // sortedKeys returns the keys of a map in order.

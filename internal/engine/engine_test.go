@@ -30,7 +30,7 @@ func TestLifeOfAnAddon(t *testing.T) {
 		if c == nil || c.Labels[driver.AddonIDLabel] != id || c.Labels[driver.ServiceNameLabel] != "web" || c.RestartPolicy != "unless-stopped" {
 			t.Fatalf("container: %+v", c)
 		}
-		if _, err := h.engine.Install(context.Background(), inst.MarketplaceID); graft.ErrorCode(err) != graft.CodeExists {
+		if _, err := h.engine.Install(context.Background(), graft.InstallRequest{MarketplaceID: inst.MarketplaceID}); graft.ErrorCode(err) != graft.CodeExists {
 			t.Errorf("second installation: %v", err)
 		}
 		if _, err := h.engine.SetDesired(context.Background(), id, graft.DesiredDisabled); err != nil {
@@ -255,11 +255,11 @@ func TestUnapprovedIsRefused(t *testing.T) {
 		h.catalog[id] = &graft.Addon{ID: id, Status: graft.AddonVerificationFailed, Verification: &graft.Verification{
 			Images: []graft.ImageReport{{Service: "s", Reason: "no such image"}},
 		}}
-		_, err := h.engine.Install(context.Background(), id)
+		_, err := h.engine.Install(context.Background(), graft.InstallRequest{MarketplaceID: id})
 		if graft.ErrorCode(err) != graft.CodeConflict || !strings.Contains(err.Error(), "no such image") {
 			t.Errorf("got %v", err)
 		}
-		if _, err := h.engine.Install(context.Background(), "000000000000000000000000"); graft.ErrorCode(err) != graft.CodeNotFound {
+		if _, err := h.engine.Install(context.Background(), graft.InstallRequest{MarketplaceID: "000000000000000000000000"}); graft.ErrorCode(err) != graft.CodeNotFound {
 			t.Errorf("unknown addon: %v", err)
 		}
 	})

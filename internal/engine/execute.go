@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"reflect"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -18,22 +18,48 @@ import (
 
 // Limits of the executor.
 const (
-	parallelOperations = 4                // of one plan
-	stableFor          = 3 * time.Second  // a plugin without a health check must run that long
-	callTimeout        = 2 * time.Minute  // one call to the runtime, a pull apart
-	pullTimeout        = 30 * time.Minute // one image
-	waitTimeout        = 10 * time.Minute // for a health check or an end
+	defaultStable = 3 * time.Second  // a plugin without a health check must run that long
+	callTimeout   = 2 * time.Minute  // one call to the runtime, a pull apart
+	pullTimeout   = 30 * time.Minute // one image
+	waitTimeout   = 10 * time.Minute // for a health check or an end
 )
 
-// executor carries out plans and decides nothing.
+// Bounds of what is done at a time, for all installations together. Waits are
+// not bounded, and pulls only among themselves: a slow one blocks nobody.
+const (
+	parallelCalls = 4
+	parallelPulls = 16
+)
+
+// limits bound what all executors of an engine do at a time.
+type limits struct {
+	calls, pulls *semaphore.Weighted
+}
+
+func newLimits() *limits {
+	return &limits{calls: semaphore.NewWeighted(parallelCalls), pulls: semaphore.NewWeighted(parallelPulls)}
+}
+
+// executor carries out one plan and decides nothing.
 type executor struct {
 	driver   driver.Driver
 	observer *observer
 	store    *store.Store
 	changed  *pulse // beats when the runtime reported something
+	limits   *limits
 	log      *slog.Logger
-	// step is told what is being done.
-	step func(text string)
+	report   reporter
+
+	mu   sync.Mutex
+	gaps map[string]time.Time // by component: since when nobody answers
+}
+
+// reporter is told what an executor does.
+type reporter interface {
+	begins(o *operation)
+	pulls(status graft.PullStatus)
+	ended(o *operation, took time.Duration, err error)
+	swapped(g *gap, took time.Duration)
 }
 
 // run carries out a plan: each operation once all that it comes after have
@@ -43,7 +69,6 @@ type executor struct {
 func (x *executor) run(ctx context.Context, p *plan) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	slots := semaphore.NewWeighted(parallelOperations)
 	done := make([]chan struct{}, len(p.operations))
 	for i := range done {
 		done[i] = make(chan struct{})
@@ -63,10 +88,11 @@ func (x *executor) run(ctx context.Context, p *plan) error {
 			if o.follows {
 				ending = context.WithoutCancel(ctx)
 			}
-			if slots.Acquire(ending, 1) != nil {
+			release, err := x.limits.enter(ending, o)
+			if err != nil {
 				return
 			}
-			defer slots.Release(1)
+			defer release()
 			if ending.Err() != nil {
 				return
 			}
@@ -86,58 +112,122 @@ func (x *executor) run(ctx context.Context, p *plan) error {
 	return context.Cause(ctx)
 }
 
+// enter waits until an operation may be carried out. The steps of an exchange
+// wait for nobody, as nobody answers meanwhile.
+func (l *limits) enter(ctx context.Context, o *operation) (release func(), err error) {
+	slots := l.calls
+	switch {
+	case o.kind == opWait, o.follows:
+		return func() {}, ctx.Err()
+	case o.kind == opPull:
+		slots = l.pulls
+	}
+	if err := slots.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	return func() { slots.Release(1) }, nil
+}
+
 // execute carries out one operation.
 func (x *executor) execute(ctx context.Context, p *plan, o *operation) error {
-	text := string(o.kind) + " " + o.target
-	x.step(text)
+	x.report.begins(o)
+	ctx, span := startStep(ctx, o)
 	start := time.Now()
+	x.gapBegins(o, start)
 	err := x.call(ctx, p, o)
-	log := x.log.With("operation", text, "cause", o.cause, "took", time.Since(start).Round(time.Millisecond))
+	took := time.Since(start)
+	endSpan(span, err)
+	x.report.ended(o, took, err)
+	log := x.log.With("step", o.text(), "cause", o.cause, "took", took.Round(time.Millisecond))
 	if err != nil {
-		log.Warn("operation failed", "error", err)
-		return &operationError{kind: o.kind, text: text, err: err}
+		log.Warn("step failed", "error", err)
+		return &operationError{operation: o, err: err}
 	}
-	log.Debug("operation done")
+	x.gapEnds(o, start.Add(took))
+	log.Debug("step done")
 	return nil
 }
 
-// operationError says which operation failed.
-type operationError struct {
-	kind kind
-	text string
-	err  error
+// gapBegins notes when nobody answers any more.
+func (x *executor) gapBegins(o *operation, now time.Time) {
+	if o.gap == nil || !o.gap.begins {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.gaps == nil {
+		x.gaps = map[string]time.Time{}
+	}
+	x.gaps[o.gap.component] = now
 }
 
-func (e *operationError) Error() string { return e.text + ": " + e.err.Error() }
+func (x *executor) gapEnds(o *operation, now time.Time) {
+	if o.gap == nil || !o.gap.ends {
+		return
+	}
+	x.mu.Lock()
+	begin, known := x.gaps[o.gap.component]
+	x.mu.Unlock()
+	if known {
+		x.report.swapped(o.gap, now.Sub(begin))
+	}
+}
+
+// text is the operation for people.
+func (o *operation) text() string { return string(o.kind) + " " + o.target }
+
+// operationError says which operation failed.
+type operationError struct {
+	operation *operation
+	err       error
+}
+
+func (e *operationError) Error() string { return e.operation.text() + ": " + e.err.Error() }
 func (e *operationError) Unwrap() error { return e.err }
 
 // temporary is whether another attempt may succeed: something was away, or what
-// the plan relied on for a new container changed meanwhile, and the next plan
-// will see that.
+// the plan relied on changed meanwhile, and the next plan will see that.
 func (e *operationError) temporary() bool {
 	if e == nil {
 		return false
 	}
+	kind := e.operation.kind
 	switch graft.ErrorCode(e.err) {
 	case graft.CodeUnavailable:
 		return true
 	case graft.CodeNotFound:
-		return e.kind == opCreate || e.kind == opStart || e.kind == opStepAside
+		return kind != opPull
 	case graft.CodeConflict:
-		return e.kind == opCreate || e.kind == opRecord
+		return kind == opCreate || kind == opRecord || kind == opClaim
 	}
-	return e.kind == opStepAside // a component that is just being restarted
+	// A container that is just being restarted can't be moved.
+	return kind == opRename || kind == opPolicy || kind == opDisconnect
+}
+
+// causeMayGo is whether the failure may be over one day without anybody
+// changing the spec: the image appears, the port is freed. It is so only while
+// no component was touched: another attempt must not cost anybody anything.
+func (e *operationError) causeMayGo() bool {
+	if e == nil || e.operation.follows {
+		return false
+	}
+	switch e.operation.kind {
+	case opPull, opCreateNetwork, opCreateVolume, opCreate, opStart:
+		return true
+	}
+	return false
 }
 
 // reason is the failure for people: what was done, and what was wrong.
 func (e *operationError) reason() string {
+	text := e.operation.text()
 	if message := graft.ErrorMessage(e.err); message != "" {
-		return e.text + ": " + message
+		return text + ": " + message
 	}
 	if errors.Is(e.err, context.DeadlineExceeded) {
-		return e.text + ": it took too long"
+		return text + ": it took too long"
 	}
-	return e.text + ": an internal error; the log has it"
+	return text + ": an internal error; the log has it"
 }
 
 // limit is how long an operation may take.
@@ -157,13 +247,17 @@ func (x *executor) call(ctx context.Context, p *plan, o *operation) error {
 	switch o.kind {
 	case opPull:
 		return x.driver.Pull(ctx, o.target, func(progress driver.PullProgress) {
-			x.step(fmt.Sprintf("pull %s: %d of %d layers, %d of %d bytes", o.target,
-				progress.LayersDone, progress.Layers, progress.BytesDone, progress.Bytes))
+			x.report.pulls(graft.PullStatus{
+				Image: o.target, LayersDone: progress.LayersDone, Layers: progress.Layers,
+				BytesDone: progress.BytesDone, Bytes: progress.Bytes,
+			})
 		})
 	case opWait:
-		return x.wait(ctx, o.id, o.until)
+		return x.wait(ctx, o)
 	case opRecord:
 		return x.record(ctx, o.swap)
+	case opClaim:
+		return x.store.ClaimSwap(ctx, o.target, o.from, p.installation.ID, o.name)
 	case opForgetComponent:
 		return x.store.DeleteSwap(ctx, o.swap.Component)
 	case opForget:
@@ -197,13 +291,14 @@ func (x *executor) callContainer(ctx context.Context, o *operation) error {
 		return x.driver.Recreate(ctx, o.record, o.name)
 	case opConnect:
 		return x.driver.Connect(ctx, o.id, o.endpoint)
+	case opReconnect:
+		return x.driver.Reconnect(ctx, o.id, o.record, o.endpoint.Network)
+	case opDisconnect:
+		return x.driver.Disconnect(ctx, o.id, o.endpoint.Network)
 	case opRename:
 		return x.driver.Rename(ctx, o.id, o.name)
-	case opStepAside, opComeBack:
-		if err := x.driver.SetRestartPolicy(ctx, o.id, o.policy); err != nil {
-			return err
-		}
-		return x.driver.Rename(ctx, o.id, o.name)
+	case opPolicy:
+		return x.driver.SetRestartPolicy(ctx, o.id, o.policy)
 	case opStop:
 		return x.driver.Stop(ctx, o.id)
 	case opStart:

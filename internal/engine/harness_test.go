@@ -100,7 +100,7 @@ func (h *harness) install(descriptor string) *graft.Installation {
 		addon.Verification.Images = append(addon.Verification.Images, graft.ImageReport{Service: s.Name, Image: s.Image, Digest: digest})
 	}
 	h.catalog[addon.ID] = addon
-	inst, err := h.engine.Install(context.Background(), addon.ID)
+	inst, err := h.engine.Install(context.Background(), graft.InstallRequest{MarketplaceID: addon.ID})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func (h *harness) container(name string) *driver.Container {
 func (h *harness) nothingLeft(before *driver.Snapshot) {
 	h.t.Helper()
 	after := h.snapshot()
-	times := cmpopts.IgnoreFields(driver.Container{}, "StartedAt", "FinishedAt", "Record")
+	times := cmpopts.IgnoreFields(driver.Container{}, "Addresses", "StartedAt", "FinishedAt", "Record")
 	if diff := cmp.Diff(before, after, times, cmpopts.EquateEmpty()); diff != "" {
 		h.t.Errorf("not as it was before (-before +after):\n%s", diff)
 	}
@@ -182,7 +182,7 @@ func (h *harness) nothingLeft(before *driver.Snapshot) {
 func schedulerComponent() driver.Container {
 	return driver.Container{
 		Name: "cluster_scheduler", RestartPolicy: "always", Image: "core",
-		Endpoints: []driver.Endpoint{{Network: "oakestra", Aliases: []string{"cluster_scheduler"}}},
+		Endpoints: []driver.Endpoint{{Network: "oakestra", Aliases: []string{"scheduler"}}},
 		Ports:     []driver.Port{{HostPort: 10105, ContainerPort: 10105, Protocol: "tcp"}},
 	}
 }

@@ -3,7 +3,9 @@ package engine
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,8 +20,8 @@ import (
 const keptLines = 100
 
 // Logs writes the output of an installation's services, or of one of them, to
-// w; every line after its service's name. Of an installation whose containers
-// are gone it writes what was kept.
+// w; every line after its service's name. Of a service that has no container, or
+// one that was never started, it writes what was kept of the last one.
 func (e *Engine) Logs(ctx context.Context, id, service string, options driver.LogOptions, w io.Writer) error {
 	inst, err := e.Installation(ctx, id)
 	if err != nil {
@@ -35,53 +37,100 @@ func (e *Engine) Logs(ctx context.Context, id, service string, options driver.Lo
 	containers := (&world{settings: e.settings, snapshot: snapshot}).containersOf(id)
 	var group errgroup.Group
 	var mu sync.Mutex
-	found := false
-	for _, c := range containers {
-		name := c.Labels[driver.ServiceLabel]
-		if service != "" && name != service {
+	for _, s := range inst.Services {
+		if service != "" && s.Name != service {
 			continue
 		}
-		found = true
-		group.Go(func() error {
-			lines := &prefixWriter{prefix: name + " | ", out: w, mu: &mu}
-			err := e.driver.Logs(ctx, c.ID, options, lines)
-			lines.flush()
-			return err
-		})
-	}
-	if !found {
-		for line := range strings.Lines(inst.Logs) {
-			if service != "" && !strings.HasPrefix(line, service+" | ") {
-				continue
+		started := startedOf(containers, s.Name)
+		if len(started) == 0 {
+			if err := writeLast(w, &mu, keptOf(inst.Logs, s.Name), options.Tail); err != nil {
+				return errors.Join(err, group.Wait())
 			}
-			if _, err := io.WriteString(w, line); err != nil {
+		}
+		for _, c := range started {
+			group.Go(func() error {
+				lines := &prefixWriter{prefix: s.Name + " | ", out: w, mu: &mu}
+				err := e.driver.Logs(ctx, c.ID, options, lines)
+				lines.flush()
 				return err
-			}
+			})
 		}
 	}
 	return group.Wait()
 }
 
-// lastLines returns the last lines of services, as far as they can be had: logs
-// are a help, and their absence must not keep a status from being written.
-func (e *Engine) lastLines(ctx context.Context, w *world, inst *graft.Installation, services []string) string {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	var out bytes.Buffer
-	var mu sync.Mutex
-	for _, name := range services {
-		for _, c := range w.containersOf(inst.ID) {
-			if c.Labels[driver.ServiceLabel] != name {
-				continue
-			}
-			lines := &prefixWriter{prefix: name + " | ", out: &out, mu: &mu}
-			if err := e.driver.Logs(ctx, c.ID, driver.LogOptions{Tail: keptLines}, lines); err != nil {
-				e.log.Debug("no logs", "container", c.Name, "error", err)
-			}
-			lines.flush()
+// startedOf returns the containers of a service that may have written something.
+func startedOf(containers []*driver.Container, service string) []*driver.Container {
+	var found []*driver.Container
+	for _, c := range containers {
+		if c.Labels[driver.ServiceLabel] == service && (c.Running() || !c.StartedAt.IsZero()) {
+			found = append(found, c)
 		}
 	}
+	return found
+}
+
+// keptOf returns those of the kept lines that are a service's.
+func keptOf(logs, service string) []string {
+	var lines []string
+	for line := range strings.Lines(logs) {
+		if strings.HasPrefix(line, service+" | ") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// writeLast writes the last n lines, all of them when n is 0.
+func writeLast(w io.Writer, mu *sync.Mutex, lines []string, n int) error {
+	if n > 0 && len(lines) > n {
+		lines = lines[len(lines)-n:]
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for _, line := range lines {
+		if _, err := io.WriteString(w, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lastLines returns the last lines of services that failed, as far as they can
+// be had: logs are a help, and their absence must not keep a status from being
+// written. Lines that were kept before stay for those services whose containers
+// are gone or have written nothing, unless they run.
+func (e *Engine) lastLines(ctx context.Context, w *world, inst *graft.Installation, failed []string) string {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	containers := w.containersOf(inst.ID)
+	var out strings.Builder
+	for _, s := range inst.Services {
+		started := startedOf(containers, s.Name)
+		var fresh bytes.Buffer
+		if slices.Contains(failed, s.Name) {
+			e.readLast(ctx, started, s.Name, &fresh)
+		} else if slices.ContainsFunc(started, (*driver.Container).Running) {
+			continue
+		}
+		if fresh.Len() == 0 {
+			fresh.WriteString(strings.Join(keptOf(inst.Logs, s.Name), ""))
+		}
+		out.Write(fresh.Bytes())
+	}
 	return out.String()
+}
+
+// readLast writes the last lines of a service's containers to out.
+func (e *Engine) readLast(ctx context.Context, containers []*driver.Container, service string, out io.Writer) {
+	var mu sync.Mutex
+	for _, c := range containers {
+		lines := &prefixWriter{prefix: service + " | ", out: out, mu: &mu}
+		if err := e.driver.Logs(ctx, c.ID, driver.LogOptions{Tail: keptLines}, lines); err != nil {
+			e.log.Debug("no logs", "container", c.Name, "error", err)
+		}
+		lines.flush()
+	}
 }
 
 // maxLine bounds a line that is held back until it is whole.

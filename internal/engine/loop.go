@@ -2,21 +2,36 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"reflect"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/driver"
+	"github.com/graftplatform/graft/internal/store"
 )
 
 // Run observes, plans and executes until ctx ends. Containers go on running
 // after that. It returns nil.
 func (e *Engine) Run(ctx context.Context) error {
-	watching := make(chan struct{})
-	go func() {
-		defer close(watching)
-		e.watch(ctx)
-	}()
+	var background sync.WaitGroup
+	background.Go(func() { e.watch(ctx) })
+	writing, written := context.WithCancel(context.WithoutCancel(ctx))
+	var journal sync.WaitGroup
+	journal.Go(func() { e.journal.run(writing) })
+	e.loop(ctx)
+	e.stopOperations()
+	e.observer.prober.stop()
+	background.Wait()
+	written()
+	journal.Wait()
+	return nil
+}
+
+// loop compares again and again, when something happened and from time to time.
+func (e *Engine) loop(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
@@ -24,13 +39,29 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-timer.C:
 		case <-e.wake:
 		case <-ctx.Done():
-			continue
+			return
 		}
-		timer.Reset(max(time.Until(e.reconcile(ctx)), 0))
+		begin := time.Now()
+		next := e.reconcile(ctx)
+		took := time.Since(begin)
+		e.metrics.reconciled(took)
+		timer.Reset(max(time.Until(next), 0))
+		e.breathe(ctx, took)
 	}
-	e.stopOperations()
-	<-watching
-	return nil
+}
+
+// breathe pauses after a comparison that took long: where hundreds of addons
+// come up at once, looking must not take the time from doing.
+func (e *Engine) breathe(ctx context.Context, took time.Duration) {
+	if took < 5*time.Millisecond {
+		return
+	}
+	timer := time.NewTimer(min(2*took, 200*time.Millisecond))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // poke makes the loop look again soon.
@@ -51,6 +82,7 @@ func (e *Engine) watch(ctx context.Context) {
 			e.poke()
 		}, func(event driver.Event) {
 			e.observer.note(event)
+			e.noteEnd(event)
 			e.changed.beat()
 			e.poke()
 		})
@@ -82,7 +114,16 @@ func (e *Engine) world(ctx context.Context) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &world{settings: e.settings, snapshot: snapshot, swaps: swaps, installs: installs, gated: e.observer.gates()}, nil
+	w := &world{
+		settings: e.settings, snapshot: snapshot, swaps: swaps, installs: installs,
+		gated: e.observer.gates(), resting: e.observer.budget.resting(time.Now()), records: map[string]*driver.Container{},
+	}
+	for i := range swaps {
+		if w.records[swaps[i].Component], err = recorded(&swaps[i]); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
 }
 
 // reconcile compares every installation with what there is, and returns when to
@@ -91,17 +132,19 @@ func (e *Engine) reconcile(ctx context.Context) time.Time {
 	next := time.Now().Add(e.resync)
 	// An operation that ends while we look makes what we saw stale for its
 	// installation; it wakes the loop again when it ends.
-	busy := e.busy()
+	busy, held := e.busy(), e.holding()
 	observing, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	w, err := e.world(observing)
+	e.seen(ctx, err)
 	if err != nil {
 		if ctx.Err() == nil {
 			e.log.Warn("nothing is planned while not everything can be observed", "error", err)
 		}
 		return time.Now().Add(min(e.resync, 5*time.Second))
 	}
-	e.sweep(observing, w)
+	e.metrics.installationsSeen(w.installs)
+	e.sweep(observing, w, held)
 	for i := range w.installs {
 		inst := &w.installs[i]
 		if busy[inst.ID] {
@@ -110,39 +153,74 @@ func (e *Engine) reconcile(ctx context.Context) time.Time {
 			}
 			continue
 		}
-		if at := e.advance(ctx, w, inst); !at.IsZero() && at.Before(next) {
+		if at := e.advance(ctx, w, inst, held); !at.IsZero() && at.Before(next) {
 			next = at
 		}
 	}
 	return next
 }
 
-// sweep removes the orchestrator's network, if this engine made it, once no
-// addon is left and nobody is on it: while the last addon went, one of another
-// engine may have been there still.
-func (e *Engine) sweep(ctx context.Context, w *world) {
-	if len(w.installs) > 0 {
+// seen notes whether the runtime answers, and says so when that changes.
+func (e *Engine) seen(ctx context.Context, err error) {
+	away := graft.ErrorCode(err) == graft.CodeUnavailable
+	if ctx.Err() != nil || err != nil && !away {
 		return
 	}
+	e.metrics.runtimeSeen(!away)
+	if away == e.away {
+		return
+	}
+	e.away = away
+	event := graft.Event{Type: graft.EventRuntime, Message: "everything can be observed again"}
+	if away {
+		event.Message, event.Reason = "not everything can be observed; what runs goes on running", graft.ErrorMessage(err)
+	}
+	e.note(event)
+}
+
+// sweep removes networks of this engine that nobody needs: the orchestrator's,
+// if this engine made it, once no addon is left and nobody is on it (while the
+// last addon went, one of another engine may have been there still), and those
+// where plugins warmed up.
+func (e *Engine) sweep(ctx context.Context, w *world, held map[string]bool) {
 	for _, n := range w.snapshot.Networks {
-		if !w.lastOnNetwork(&graft.Installation{}, n) {
+		component := n.Labels[driver.ComponentLabel]
+		stale := component != "" && n.Labels[driver.EngineLabel] == w.settings.EngineID && !held[component] && !w.warming(component)
+		if !stale && (len(w.installs) > 0 || !w.lastOnNetwork(&graft.Installation{}, n)) {
 			continue
 		}
 		if err := e.driver.RemoveNetwork(ctx, n.ID); err != nil {
-			e.log.Warn("the orchestrator's network is left behind", "network", n.Name, "error", err)
+			e.log.Warn("a network is left behind", "network", n.Name, "error", err)
 		}
 	}
 }
 
+// warming is whether a component has stepped aside, or a container is on its
+// warm network.
+func (w *world) warming(component string) bool {
+	return slices.ContainsFunc(w.swaps, func(s store.Swap) bool { return s.Component == component }) ||
+		slices.ContainsFunc(w.snapshot.Containers, func(c driver.Container) bool { return isOn(&c, warmNetwork(component)) })
+}
+
 // advance does what is next for one installation, and returns when to look
 // again; zero: when something happens.
-func (e *Engine) advance(ctx context.Context, w *world, inst *graft.Installation) time.Time {
+func (e *Engine) advance(ctx context.Context, w *world, inst *graft.Installation, held map[string]bool) time.Time {
+	if e.mustMakeRoom(ctx, w, inst) {
+		return time.Time{} // and is looked at again at once
+	}
 	p := planFor(w, inst)
 	switch {
+	case slices.ContainsFunc(p.components, func(c string) bool { return held[c] }):
+		return time.Time{} // whoever holds it wakes the loop when it is done
 	case p.refusal != "":
 		return e.refused(ctx, w, inst, p)
+	case p.waiting != "":
+		details := e.detailsOf(inst)
+		details.Step = p.waiting
+		e.write(ctx, inst, inst.Status, details, inst.Logs)
+		return time.Time{}
 	case len(p.operations) == 0:
-		return e.settle(ctx, w, inst)
+		return sooner(e.settle(ctx, w, inst), e.revive(ctx, w, inst))
 	}
 	if settled(inst) && wantsUp(inst) {
 		e.settle(ctx, w, inst) // what is about to be repaired did fail
@@ -150,8 +228,58 @@ func (e *Engine) advance(ctx context.Context, w *world, inst *graft.Installation
 	if at := e.retryAt(inst); time.Now().Before(at) {
 		return at
 	}
+	for _, component := range p.components {
+		held[component] = true
+	}
 	e.launch(ctx, inst, p)
 	return time.Time{}
+}
+
+// mustMakeRoom gives up a plugin that has ended too often since it was put in
+// its place: the component comes back.
+func (e *Engine) mustMakeRoom(ctx context.Context, w *world, inst *graft.Installation) bool {
+	if !wantsUp(inst) || !settled(inst) {
+		return false
+	}
+	for _, swap := range w.swapsOf(inst.ID) {
+		c := currentOf(w.containersOf(inst.ID), inst.Service(swap.Service), inst.Images[swap.Service])
+		if c == nil || w.resting[c.ID].IsZero() {
+			continue
+		}
+		details := e.detailsOf(inst)
+		details.Reason = fmt.Sprintf("service %q was started again %d times within %v and did not stay up: component %s comes back",
+			swap.Service, e.observer.budget.retries, budgetWindow, swap.Component)
+		e.giveUp(ctx, inst, details)
+		e.poke()
+		return true
+	}
+	return false
+}
+
+// revive tries an installation again that failed, when its time has come or what
+// was in its way is gone, and returns when that will be; zero: unknown.
+func (e *Engine) revive(ctx context.Context, w *world, inst *graft.Installation) time.Time {
+	if inst.Desired != graft.DesiredEnabled || !gaveUp(inst) {
+		return time.Time{}
+	}
+	switch at := inst.Details.RetryAt; {
+	case at != nil && time.Now().Before(*at):
+		return *at
+	case at != nil:
+	case inst.Details.Outcome != graft.OutcomeRefused, planUp(w, inst).refusal != "":
+		return time.Time{}
+	}
+	e.write(ctx, inst, graft.StatusInstalling, &graft.StatusDetails{Generation: inst.Generation, FailedServices: []string{}}, inst.Logs)
+	e.poke()
+	return time.Time{}
+}
+
+// sooner returns the earlier of two times; zero is never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // refused writes down why nothing can be done.
@@ -169,6 +297,7 @@ func (e *Engine) refused(ctx context.Context, w *world, inst *graft.Installation
 		return a.wake
 	}
 	e.log.Warn("installation refused", "addon", inst.Name, "installation", inst.ID, "reason", p.refusal)
+	e.metrics.operationRefused(purposeOf(inst))
 	written := e.write(ctx, inst, graft.StatusFailed, &graft.StatusDetails{
 		Generation: inst.Generation, Outcome: graft.OutcomeRefused, Reason: p.refusal, GaveUp: true,
 		FailedServices: []string{},
@@ -214,6 +343,9 @@ func (e *Engine) write(ctx context.Context, inst *graft.Installation, status gra
 	}
 	if changed {
 		e.updated.beat()
+		if status != inst.Status {
+			e.noteStatus(inst, status, details)
+		}
 	}
 	return true
 }
@@ -225,4 +357,33 @@ func (e *Engine) detailsOf(inst *graft.Installation) *graft.StatusDetails {
 	}
 	details := *inst.Details
 	return &details
+}
+
+// noteStatus tells that the engine saw another status.
+func (e *Engine) noteStatus(inst *graft.Installation, status graft.InstallationStatus, details *graft.StatusDetails) {
+	event := graft.Event{
+		Type: graft.EventStatus, Message: fmt.Sprintf("addon %s: %s → %s", inst.Name, inst.Status, status),
+		InstallationID: inst.ID, Addon: inst.Name, Status: status,
+	}
+	if details != nil {
+		event.Outcome, event.Reason = details.Outcome, details.Reason
+	}
+	if event.Reason != "" {
+		event.Message += ": " + event.Reason
+	}
+	e.note(event)
+}
+
+// noteEnd tells that a container ended by itself: nobody is working on its
+// installation just now.
+func (e *Engine) noteEnd(event driver.Event) {
+	id := event.Labels[driver.InstallationLabel]
+	if event.Action != "die" || event.Labels[driver.EngineLabel] != e.settings.EngineID || e.busy()[id] {
+		return
+	}
+	code := event.ExitCode
+	e.note(graft.Event{
+		Type: graft.EventEnded, Time: event.Time, InstallationID: id, Service: event.Labels[driver.ServiceLabel], ExitCode: &code,
+		Message: fmt.Sprintf("container %s exited with code %d", event.Name, code),
+	})
 }

@@ -56,14 +56,20 @@ func (s Settings) scoped(addon, name string) string {
 // directory.
 const maxResourceName = 255
 
-// Names of containers on their way in or out of a component's place. They carry
-// a dot so that no service can be called that.
+// Names of containers on their way in or out of a component's place, and of the
+// network where they run meanwhile. They carry a dot so that no service can be
+// called that.
 const (
-	incomingSuffix = ".graft-new"
-	asideInfix     = ".graft-aside-"
+	incomingInfix = ".graft-new-"
+	asideInfix    = ".graft-aside-"
+	warmSuffix    = ".graft-warm"
 )
 
-func incomingName(name string) string { return name + incomingSuffix }
+// incomingName is what a plugin is called while it does not have the
+// component's name.
+func incomingName(name, installationID string) string {
+	return name + incomingInfix + installationID[max(0, len(installationID)-8):]
+}
 
 func asideName(name, id string) string {
 	if len(id) > 12 {
@@ -71,6 +77,10 @@ func asideName(name, id string) string {
 	}
 	return name + asideInfix + id
 }
+
+// warmNetwork is the internal network on which whoever comes runs while whoever
+// leaves is still in place.
+func warmNetwork(component string) string { return component + warmSuffix }
 
 // ownerLabels mark what belongs to an installation.
 func (s Settings) ownerLabels(installationID string) map[string]string {

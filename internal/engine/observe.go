@@ -4,22 +4,28 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
+	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/driver"
 )
 
 // observer looks at the runtime, and remembers what the runtime forgets: the
-// exit code of a container that was started again.
+// exit code of a container that was started again, and how often it was.
 type observer struct {
-	driver driver.Driver
-	mu     sync.Mutex
-	ends   map[string]int  // container id → exit code of its last end
-	gated  map[string]bool // containers, by id, that passed the gate of a swap
+	driver   driver.Driver
+	engineID string
+	prober   *prober
+	budget   *budget
+	mu       sync.Mutex
+	ends     map[string]int    // container id → exit code of its last end
+	gated    map[string]string // containers, by id: the networks on which they passed the gate of a swap
 }
 
-func newObserver(d driver.Driver) *observer {
-	return &observer{driver: d, ends: map[string]int{}, gated: map[string]bool{}}
+func newObserver(d driver.Driver, engineID string, p *prober, b *budget) *observer {
+	return &observer{driver: d, engineID: engineID, prober: p, budget: b, ends: map[string]int{}, gated: map[string]string{}}
 }
 
 // note takes in an event.
@@ -36,19 +42,30 @@ func (o *observer) note(event driver.Event) {
 	}
 }
 
-// passed notes that a container passed the gate of a swap.
-func (o *observer) passed(id string) {
+// passed notes that a container passed the gate of a swap where it is now.
+func (o *observer) passed(c *driver.Container) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.gated[id] = true
+	o.gated[c.ID] = place(c)
 }
 
 // gates returns the containers, by id, that passed the gate of a swap since
-// this engine started.
-func (o *observer) gates() map[string]bool {
+// this engine started, each with the networks on which it did.
+func (o *observer) gates() map[string]string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return maps.Clone(o.gated)
+}
+
+// place tells where a container is: to pass a gate on other networks is another
+// thing, and so is to pass it in another life.
+func place(c *driver.Container) string {
+	names := []string{c.StartedAt.String()}
+	for _, e := range c.Endpoints {
+		names = append(names, e.Network)
+	}
+	slices.Sort(names)
+	return strings.Join(names, " ")
 }
 
 // observe returns everything there is, or an error.
@@ -61,6 +78,8 @@ func (o *observer) observe(ctx context.Context) (*driver.Snapshot, error) {
 	snapshot = &driver.Snapshot{
 		Containers: slices.Clone(snapshot.Containers), Networks: snapshot.Networks, Volumes: snapshot.Volumes,
 	}
+	o.prober.see(snapshot, o.engineID)
+	o.budget.see(snapshot, o.engineID, time.Now())
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for i := range snapshot.Containers {
@@ -69,4 +88,13 @@ func (o *observer) observe(ctx context.Context) (*driver.Snapshot, error) {
 		}
 	}
 	return snapshot, nil
+}
+
+// explain adds to why a container is not as it should be what its probe said.
+func (o *observer) explain(c *driver.Container, err error) error {
+	why := o.prober.reason(c.ID)
+	if why == "" || c.Health != "unhealthy" {
+		return err
+	}
+	return graft.WrapError(graft.ErrorCode(err), err, "%s: %s", graft.ErrorMessage(err), why)
 }

@@ -19,16 +19,18 @@ const (
 	opCreateNetwork   kind = "create network"
 	opCreateVolume    kind = "create volume"
 	opRecord          kind = "write down component"
+	opClaim           kind = "claim component"
 	opCreate          kind = "create container"
-	opStepAside       kind = "move component aside"
 	opRename          kind = "rename container"
+	opPolicy          kind = "set restart policy"
 	opStop            kind = "stop container"
 	opStart           kind = "start container"
 	opWait            kind = "wait for"
 	opRemove          kind = "remove container"
-	opComeBack        kind = "put component back"
 	opRecreate        kind = "make component again"
 	opConnect         kind = "connect container"
+	opReconnect       kind = "reconnect component"
+	opDisconnect      kind = "disconnect container"
 	opForgetComponent kind = "forget component"
 	opRemoveNetwork   kind = "remove network"
 	opRemoveVolume    kind = "remove volume"
@@ -50,23 +52,47 @@ type operation struct {
 	cause  string
 	// after lists the operations, by index, that must have succeeded before.
 	after []int
-	// follows is true for all but the first step of an exchange between a
-	// component and its plugin: once it has begun, it is not interrupted, for
-	// between its steps nobody answers to the component's name.
+	// follows is true for all but the first step of an exchange between two
+	// containers: once it has begun, it is not interrupted, for between its
+	// steps nobody answers to the component's name.
 	follows bool
+	// fallback is what is done when the operation fails; nil: nothing special.
+	fallback *fallback
+	// gap marks the first and the last step of the time without an answer.
+	gap *gap
 
 	id        string // the container's id, or its name if it is yet to be created
 	name      string // the name to give it
 	policy    string // the restart policy to give it
 	until     string
+	stableFor time.Duration // how long a container without a health check must run
+	restarts  int           // how often it had been restarted before
 	grace     time.Duration // how long the container may take to stop
 	shared    bool          // of a network: one that others made will do
+	from      string        // the installation that a component is claimed from
 	record    json.RawMessage
-	endpoint  driver.Endpoint
+	endpoint  driver.Endpoint // to disconnect: its network alone counts
 	container *driver.ContainerSpec
 	network   *driver.NetworkSpec
 	volume    *driver.VolumeSpec
 	swap      *store.Swap
+}
+
+// fallback is the way of a swap that is taken when a step of a better one
+// fails. Nothing has been touched by then.
+type fallback struct {
+	component string
+	back      bool
+	way       graft.SwapWay
+	reason    string // to which the failure is added
+}
+
+// gap tells the steps between which nobody answers.
+type gap struct {
+	begins, ends bool
+	back         bool
+	way          graft.SwapWay
+	component    string
 }
 
 // plan is what to do for one installation.
@@ -75,6 +101,14 @@ type plan struct {
 	operations   []operation
 	// refusal is why nothing must be done; there are no operations then.
 	refusal string
+	code    graft.Code // what kind of refusal it is
+	// waiting is whom the installation waits for; there are no operations then.
+	waiting string
+	// swaps are the components that step aside or come back.
+	swaps []graft.PlannedSwap
+	// components are all those that the installation has to do with: one
+	// operation at a time may touch them.
+	components []string
 }
 
 // interruptible is whether an operation that is under way is given up when the
@@ -110,19 +144,4 @@ func (p *plan) String() string {
 		fmt.Fprintf(&b, "%s %s (%s)\n", o.kind, o.target, o.cause)
 	}
 	return b.String()
-}
-
-// public turns the plan into what the API answers.
-func (p *plan) public() *graft.Plan {
-	out := &graft.Plan{
-		InstallationID: p.installation.ID,
-		Addon:          p.installation.Name,
-		Operations:     []graft.Operation{},
-		Refusal:        p.refusal,
-		Text:           p.String(),
-	}
-	for _, o := range p.operations {
-		out.Operations = append(out.Operations, graft.Operation{Kind: string(o.kind), Target: o.target, Cause: o.cause})
-	}
-	return out
 }

@@ -7,12 +7,16 @@ import (
 	"time"
 
 	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/driver"
 )
 
 // Back-off of what is tried again.
 const (
 	firstRetry = time.Second
 	lastRetry  = 5 * time.Minute
+	// firstRevival is how soon at the earliest an installation that failed is
+	// tried again, twice that is the latest.
+	firstRevival = 10 * time.Second
 	// attemptsToInstall bounds how often a first start is tried while its
 	// failure looks temporary.
 	attemptsToInstall = 5
@@ -44,46 +48,85 @@ func (e *Engine) busy() map[string]bool {
 	return busy
 }
 
+// holding returns the components that operations under way have to do with, and
+// so nobody else may touch.
+func (e *Engine) holding() map[string]bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	held := map[string]bool{}
+	for _, r := range e.running {
+		for _, component := range r.components {
+			held[component] = true
+		}
+	}
+	return held
+}
+
+// underway is an operation that is being carried out.
+type underway struct {
+	cancel     context.CancelCauseFunc
+	components []string
+}
+
 // launch executes a plan in the background.
 func (e *Engine) launch(ctx context.Context, inst *graft.Installation, p *plan) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	e.mu.Lock()
-	e.running[inst.ID] = cancel
+	e.running[inst.ID] = underway{cancel, p.components}
 	e.mu.Unlock()
-	log := e.log.With("addon", inst.Name, "installation", inst.ID)
 	// Whoever changed the spec since it was read found nothing to interrupt.
 	if now, err := e.store.Installation(ctx, inst.ID); err != nil || now.Generation != inst.Generation {
 		cancel(errSpecChanged)
-		e.mu.Lock()
-		delete(e.running, inst.ID)
-		e.mu.Unlock()
-		e.poke()
+		e.released(inst.ID)
 		return
 	}
-	log.Info("executing plan", "plan", p.String())
-	x := &executor{driver: e.driver, observer: e.observer, store: e.store, changed: e.changed, log: log, step: e.stepper(ctx, inst)}
 	e.operations.Go(func() {
-		err := x.run(ctx, p)
-		if err == nil {
-			e.noteSuccess(inst, p)
-		} else {
-			e.finish(ctx, inst, err)
-		}
+		e.operate(ctx, inst, p)
 		cancel(nil)
-		e.mu.Lock()
-		delete(e.running, inst.ID)
-		e.mu.Unlock()
-		e.updated.beat()
-		e.poke()
+		e.released(inst.ID)
 	})
+}
+
+// released notes that an installation's operation is over.
+func (e *Engine) released(id string) {
+	e.mu.Lock()
+	delete(e.running, id)
+	e.mu.Unlock()
+	e.updated.beat()
+	e.poke()
+}
+
+// operate executes a plan and judges how that went.
+func (e *Engine) operate(ctx context.Context, inst *graft.Installation, p *plan) {
+	begin := time.Now()
+	r := e.newReport(ctx, inst)
+	ctx, span := startOperation(ctx, e.tracer, inst, r.operation, r.purpose)
+	log := e.log.With("addon", inst.Name, "installation", inst.ID, "operation", r.operation)
+	log.Info("executing plan", "plan", p.String())
+	r.started(p)
+	x := &executor{
+		driver: e.driver, observer: e.observer, store: e.store, changed: e.changed, limits: e.limits, log: log, report: r,
+	}
+	err := x.run(ctx, p)
+	if err == nil {
+		e.noteSuccess(inst, p)
+	} else {
+		e.finish(ctx, inst, err)
+	}
+	outcome := endOf(err)
+	if err != nil && ctx.Err() != nil && outcome != endFailed {
+		outcome = endInterrupted
+	}
+	r.over(outcome, time.Since(begin), err)
+	endOperation(span, outcome, err)
 }
 
 // stopOperations ends what is under way and waits for it. Everything stays as
 // it is; the next engine goes on from there.
 func (e *Engine) stopOperations() {
 	e.mu.Lock()
-	for _, cancel := range e.running {
-		cancel(errStopping)
+	for _, r := range e.running {
+		r.cancel(errStopping)
 	}
 	e.mu.Unlock()
 	e.operations.Wait()
@@ -93,10 +136,12 @@ func (e *Engine) stopOperations() {
 func (e *Engine) interrupt(id string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if cancel, ok := e.running[id]; ok {
-		cancel(errSpecChanged)
+	if r, ok := e.running[id]; ok {
+		r.cancel(errSpecChanged)
 	}
 	delete(e.failures, id)
+	delete(e.retries, id)
+	e.observer.budget.forgive(id)
 }
 
 // finish judges how a plan's execution failed.
@@ -108,6 +153,9 @@ func (e *Engine) finish(ctx context.Context, inst *graft.Installation, err error
 	var failed *operationError
 	if errors.As(err, &failed) {
 		reason = failed.reason()
+		if e.fellBack(ctx, failed) {
+			return
+		}
 	}
 	// Its status may have been written while the operation was under way.
 	now, readErr := e.store.Installation(ctx, inst.ID)
@@ -118,7 +166,7 @@ func (e *Engine) finish(ctx context.Context, inst *graft.Installation, err error
 	count := e.noteFailure(inst)
 	temporary := failed.temporary() && count < attemptsToInstall
 	details := e.detailsOf(inst)
-	details.Step = ""
+	details.Step, details.Pulls = "", nil
 	if wantsUp(inst) {
 		details.Reason = reason
 	}
@@ -126,11 +174,56 @@ func (e *Engine) finish(ctx context.Context, inst *graft.Installation, err error
 	case !wantsUp(inst):
 		stuck(details, reason)
 		e.write(ctx, inst, inst.Status, details, inst.Logs)
-	case settled(inst), temporary:
+	case temporary, settled(inst) && (count < attemptsToInstall || !e.standsIn(ctx, inst)):
 		e.write(ctx, inst, inst.Status, details, inst.Logs)
 	default:
+		if failed.causeMayGo() {
+			at := e.nextRetry(inst.ID)
+			details.RetryAt = &at
+		}
 		e.giveUp(ctx, inst, details)
 	}
+}
+
+// fellBack takes the next best way of a swap when a step of the best one has
+// failed. It is false if there is none, or if the failure may pass.
+func (e *Engine) fellBack(ctx context.Context, failed *operationError) bool {
+	f := failed.operation.fallback
+	if f == nil || failed.temporary() {
+		return false
+	}
+	reason := f.reason + ": " + failed.reason()
+	if err := e.store.SetSwapWay(ctx, f.component, f.back, f.way, reason); err != nil {
+		e.log.Error("a swap's way was not written", "component", f.component, "error", err)
+		return false
+	}
+	e.log.Info("a swap takes another way", "component", f.component, "way", f.way, "reason", reason)
+	return true
+}
+
+// standsIn is whether an installation is in a component's place whose plugin does
+// not run: then there is something to be put back.
+func (e *Engine) standsIn(ctx context.Context, inst *graft.Installation) bool {
+	w, err := e.world(ctx)
+	if err != nil {
+		return false
+	}
+	for _, swap := range w.swapsOf(inst.ID) {
+		c := currentOf(w.containersOf(inst.ID), inst.Service(swap.Service), inst.Images[swap.Service])
+		if c == nil || c.State != driver.StateRunning || c.Health == "unhealthy" {
+			return true
+		}
+	}
+	return false
+}
+
+// nextRetry is when the engine tries again by itself what it gave up.
+func (e *Engine) nextRetry(id string) time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.retries[id]++
+	delay := min(firstRevival<<min(e.retries[id]-1, 10), lastRetry)
+	return time.Now().Add(delay/2 + rand.N(delay/2+1)).Round(time.Millisecond).UTC()
 }
 
 // stuck notes that something can't be taken back for now. Why the installation

@@ -43,6 +43,9 @@ type want struct {
 	current   *driver.Container
 	component *driver.Container // what it replaces, as it was before; nil for an extension
 	swap      *store.Swap       // the component is written down already
+	way       graft.SwapWay     // how it takes the component's place
+	reason    string            // why not in a warm way
+	behind    *graft.Installation
 }
 
 // fresh is whether the container has yet to be created.
@@ -57,17 +60,37 @@ func planUp(w *world, inst *graft.Installation) *plan {
 		err = w.obstacles(inst, wants)
 	}
 	if err != nil {
-		p.refusal = graft.ErrorMessage(err)
-		return p
+		return refusal(inst, err)
 	}
+	p.touches(w, wants)
 	p.removeStrays(w, wants)
 	p.prepare(w, wants)
 	p.reconnect(w, wants)
 	if err := p.create(w, wants); err != nil {
-		return &plan{installation: inst, refusal: graft.ErrorMessage(err)}
+		return refusal(inst, err)
 	}
 	p.start(w, wants)
+	p.keepComponents(w, wants)
 	return p
+}
+
+// refusal is the plan to do nothing, and why.
+func refusal(inst *graft.Installation, err error) *plan {
+	return &plan{installation: inst, refusal: graft.ErrorMessage(err), code: graft.ErrorCode(err)}
+}
+
+// touches notes the components that an installation has to do with.
+func (p *plan) touches(w *world, wants []*want) {
+	for _, v := range wants {
+		if v.component != nil {
+			p.components = append(p.components, v.component.Name)
+		}
+	}
+	for _, c := range w.containersOf(p.installation.ID) {
+		if name := c.Labels[driver.ComponentLabel]; name != "" && !slices.Contains(p.components, name) {
+			p.components = append(p.components, name)
+		}
+	}
 }
 
 // wants pairs the services of an installation with their containers and
@@ -77,32 +100,13 @@ func (w *world) wants(inst *graft.Installation) ([]*want, error) {
 	var wants []*want
 	owner := map[string]string{} // container name → service
 	for _, service := range dependencyOrder(inst.Services) {
-		v := &want{service: service, name: w.settings.prefixed(service.Name), swap: w.swapOf(inst.ID, service.Name)}
+		v := &want{service: service, name: w.settings.prefixed(service.Name)}
 		v.current = currentOf(containers, service, inst.Images[service.Name])
-		if startCause(v) != "" && w.cutOff(v.current) {
+		if startCause(w, v) != "" && w.cutOff(v.current) {
 			v.current = nil
 		}
-		switch {
-		case v.swap != nil:
-			component, err := recorded(v.swap)
-			if err != nil {
-				return nil, err
-			}
-			v.component, v.name = component, v.swap.Component
-		case v.fresh():
-			if swap := w.replacedBy(service.Name, inst.ID); swap != nil {
-				return nil, graft.Errorf(graft.CodeRefused, "component %q is replaced by service %q of addon %q already; uninstall that one first",
-					swap.Component, swap.Service, w.addonName(swap.InstallationID))
-			}
-			if v.component = w.component(service.Name); v.component != nil {
-				v.name = v.component.Name
-				if v.component.AutoRemove {
-					return nil, graft.Errorf(graft.CodeRefused, "component %q was started with --rm: it would be gone for good once it stops; start it again without",
-						v.component.Name)
-				}
-			}
-		default:
-			v.name = v.current.Name
+		if err := w.replace(inst, v); err != nil {
+			return nil, err
 		}
 		if other, taken := owner[v.name]; taken {
 			return nil, graft.Errorf(graft.CodeRefused, "services %q and %q would both be container %q here; rename one of them",
@@ -112,6 +116,38 @@ func (w *world) wants(inst *graft.Installation) ([]*want, error) {
 		wants = append(wants, v)
 	}
 	return wants, nil
+}
+
+// replace finds the component that a service is to replace, if there is one,
+// and says how that goes.
+func (w *world) replace(inst *graft.Installation, v *want) error {
+	component := w.aside(v.service.Name)
+	if component == nil && (v.fresh() || v.current.Labels[driver.ComponentLabel] != "") {
+		component = w.component(v.service.Name)
+	}
+	if component == nil {
+		return nil
+	}
+	standing, rival := w.standingOf(inst, component)
+	v.name = component.Name
+	switch standing {
+	case refused:
+		return graft.Errorf(graft.CodeRefused, "component %q is replaced by addon %q already; uninstall that one first, or install this one with --supersede",
+			component.Name, rival.Name)
+	case queued:
+		v.behind = rival
+		return nil
+	}
+	v.swap = w.swapFor(component)
+	if made := w.container(component.Name); v.swap != nil && made != nil && w.isComponent(made) {
+		component, v.swap = made, nil // somebody made it anew meanwhile: that is the component now
+	}
+	if component.AutoRemove && v.swap == nil {
+		return graft.Errorf(graft.CodeRefused, "component %q was started with --rm: it would be gone for good once it stops; start it again without",
+			component.Name)
+	}
+	v.component = component
+	return w.chooseWayIn(inst, v)
 }
 
 // currentOf picks a service's container: one made from the same descriptor and
@@ -150,6 +186,9 @@ func (w *world) addonName(installationID string) string {
 // created: names and ports that others hold.
 func (w *world) obstacles(inst *graft.Installation, wants []*want) error {
 	for _, v := range wants {
+		if v.behind != nil {
+			continue
+		}
 		if v.component != nil {
 			if err := w.nameFree(inst, v, v.name); err != nil {
 				return err
@@ -167,7 +206,7 @@ func (w *world) obstacles(inst *graft.Installation, wants []*want) error {
 		}
 		for _, port := range published {
 			holder := w.portHolder(port, func(c *driver.Container) bool {
-				return w.owned(c.Labels, inst.ID) || (v.component != nil && c.ID == v.component.ID)
+				return w.owned(c.Labels, inst.ID) || v.isReplacedBy(w, c)
 			})
 			if holder != nil {
 				return graft.Errorf(graft.CodeConflict, "service %q: host port %d/%s is taken by container %q; free it or publish another port",
@@ -194,18 +233,28 @@ func (w *world) obstacles(inst *graft.Installation, wants []*want) error {
 func (w *world) nameFree(inst *graft.Installation, v *want, name string) error {
 	holder := w.container(name)
 	switch {
-	case holder == nil, w.owned(holder.Labels, inst.ID), v.component != nil && holder.ID == v.component.ID:
+	case holder == nil, w.owned(holder.Labels, inst.ID), v.isReplacedBy(w, holder):
 		return nil
 	}
 	return graft.Errorf(graft.CodeConflict, "service %q: the name %q is taken by a container that does not belong to this addon; remove or rename it",
 		v.service.Name, name)
 }
 
+// isReplacedBy is whether a container is one whose place v takes: the component
+// or a plugin that is there now.
+func (v *want) isReplacedBy(w *world, c *driver.Container) bool {
+	return v.component != nil && (c.ID == v.component.ID ||
+		c.Labels[driver.EngineLabel] == w.settings.EngineID && c.Labels[driver.ComponentLabel] == v.component.Name)
+}
+
 // removeStrays removes containers of the installation that no service wants any
 // more.
 func (p *plan) removeStrays(w *world, wants []*want) {
 	for _, c := range w.containersOf(p.installation.ID) {
-		if slices.ContainsFunc(wants, func(v *want) bool { return v.current != nil && v.current.ID == c.ID }) {
+		wanted := func(v *want) bool {
+			return v.current != nil && v.current.ID == c.ID || v.behind != nil && v.service.Name == c.Labels[driver.ServiceLabel]
+		}
+		if slices.ContainsFunc(wants, wanted) {
 			continue
 		}
 		p.add(operation{
@@ -221,7 +270,10 @@ func (p *plan) start(w *world, wants []*want) {
 	last := map[string]int{}  // service → index of its last operation
 	waits := map[string]int{} // service and condition → index of the wait
 	for _, v := range wants {
-		after, cause := slices.Clone(created), startCause(v)
+		if v.behind != nil {
+			continue
+		}
+		after, cause := slices.Clone(created), startCause(w, v)
 		if cause != "" { // one that runs already awaits nobody
 			for _, name := range sortedKeys(v.service.DependsOn) {
 				if i, ok := p.dependency(wants, name, v.service.DependsOn[name].Condition, last, waits); ok {
@@ -236,6 +288,8 @@ func (p *plan) start(w *world, wants []*want) {
 			}
 		case cause != "":
 			last[v.service.Name] = p.add(operation{kind: opStart, target: v.name, id: v.name, cause: cause, after: after})
+		case !v.fresh():
+			p.repair(w, v, after)
 		}
 	}
 }
@@ -247,7 +301,7 @@ func (p *plan) dependency(wants []*want, name, condition string, last, waits map
 		return started, starting
 	}
 	i := slices.IndexFunc(wants, func(v *want) bool { return v.service.Name == name })
-	if i < 0 {
+	if i < 0 || wants[i].behind != nil {
 		return 0, false
 	}
 	if wait, ok := waits[name+" "+condition]; ok {
@@ -280,16 +334,19 @@ func reached(c *driver.Container, condition string) bool {
 }
 
 // startCause says why a container is to be started, or "" if it is not. One
-// that ended by itself is left to its restart policy.
-func startCause(v *want) string {
+// that ended by itself is left to its restart policy, and one that did so too
+// often rests.
+func startCause(w *world, v *want) string {
 	c := v.current
 	switch {
 	case c == nil:
 		return fmt.Sprintf("service %s is enabled", v.service.Name)
 	case c.State == driver.StateCreated:
 		return "it was created and never started"
+	case !w.resting[c.ID].IsZero():
+		return ""
 	case c.State == driver.StateExited && (c.RestartPolicy == "always" || c.RestartPolicy == "unless-stopped"):
-		return fmt.Sprintf("somebody stopped it (exit code %d)", c.ExitCode)
+		return fmt.Sprintf("it is stopped (exit code %d) and is to run", c.ExitCode)
 	}
 	return ""
 }

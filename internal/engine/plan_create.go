@@ -13,10 +13,11 @@ func (p *plan) prepare(w *world, wants []*want) {
 	inst := p.installation
 	var needed []*want
 	for _, v := range wants {
-		if v.fresh() {
+		if v.fresh() && v.behind == nil {
 			needed = append(needed, v)
 		}
 	}
+	defer p.createWarmNetworks(w, wants)
 	if len(needed) == 0 {
 		return
 	}
@@ -85,7 +86,7 @@ func (p *plan) createNetworks(w *world, needed []*want) {
 // one was interrupted, or somebody took it off.
 func (p *plan) reconnect(w *world, wants []*want) {
 	for _, v := range wants {
-		if v.fresh() {
+		if v.fresh() || v.behind != nil || v.component != nil && !w.inPlace(v.current, v.name) {
 			continue
 		}
 		for _, endpoint := range w.endpoints(p.installation, v.service, v.component) {
@@ -116,21 +117,27 @@ func (p *plan) creates(network string) bool {
 func (p *plan) create(w *world, wants []*want) error {
 	ready := p.all()
 	for _, v := range wants {
-		if !v.fresh() {
+		if v.behind != nil {
 			continue
 		}
 		after, name := ready, v.name
 		cause := fmt.Sprintf("service %s has none", v.service.Name)
 		if v.component != nil {
-			name = incomingName(v.name)
+			name = incomingName(v.name, p.installation.ID)
 			cause = fmt.Sprintf("service %s replaces component %s", v.service.Name, v.name)
 			if v.swap == nil {
 				after = append(slices.Clone(ready), p.record(v))
 			}
 		}
+		if !v.fresh() {
+			continue
+		}
 		spec, err := w.containerSpec(p.installation, v.service, name, v.component)
 		if err != nil {
 			return err
+		}
+		if v.component != nil && v.way == graft.SwapWarm {
+			spec.Endpoints = []driver.Endpoint{{Network: warmNetwork(v.name)}}
 		}
 		p.add(operation{kind: opCreate, target: name, cause: cause, after: after, container: spec})
 	}

@@ -94,6 +94,9 @@ func (w *world) containerSpec(inst *graft.Installation, service *graft.Service, 
 		return nil, err
 	}
 	spec.Endpoints = w.endpoints(inst, service, component)
+	if component != nil {
+		spec.Labels[driver.ComponentLabel] = component.Name
+	}
 	return spec, nil
 }
 
@@ -119,6 +122,13 @@ func (w *world) labels(inst *graft.Installation, service *graft.Service) map[str
 	labels[w.settings.IDLabel] = inst.ID
 	labels[w.settings.ServiceLabel] = service.Name
 	labels[driver.ComposeServiceLabel] = service.Name
+	if service.Probe != nil {
+		probe, err := json.Marshal(service.Probe)
+		if err != nil { // numbers and strings always marshal
+			panic(err)
+		}
+		labels[driver.ProbeLabel] = string(probe)
+	}
 	return labels
 }
 
@@ -184,7 +194,8 @@ func (w *world) endpoints(inst *graft.Installation, service *graft.Service, comp
 	}
 	if component != nil {
 		for _, e := range component.Endpoints {
-			join(e.Network, e.Aliases...)
+			// While the component has its own name, nobody else can.
+			join(e.Network, slices.Concat(e.Aliases, []string{component.Name})...)
 		}
 	}
 	for _, name := range service.Networks {
@@ -203,7 +214,7 @@ func (w *world) endpoints(inst *graft.Installation, service *graft.Service, comp
 func (w *world) aliases(inst *graft.Installation, service *graft.Service, network string, component *driver.Container) []string {
 	for i := range w.snapshot.Containers {
 		c := &w.snapshot.Containers[i]
-		if w.owned(c.Labels, inst.ID) || (component != nil && c.ID == component.ID) {
+		if w.owned(c.Labels, inst.ID) || (component != nil && (c.ID == component.ID || c.Labels[driver.ComponentLabel] == component.Name)) {
 			continue
 		}
 		for _, e := range c.Endpoints {

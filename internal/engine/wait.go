@@ -38,17 +38,21 @@ const lookAgain = 30 * time.Second
 
 // wait returns nil once a container is as it should be, and an error once it
 // can't become so any more.
-func (x *executor) wait(ctx context.Context, name, until string) error {
+func (x *executor) wait(ctx context.Context, o *operation) error {
+	begin := time.Now()
 	for {
 		changed := x.changed.C()
 		snapshot, err := x.observer.observe(ctx)
 		if err != nil {
 			return err
 		}
-		c := (&world{snapshot: snapshot}).container(name)
-		reached, again, err := progress(c, name, until, time.Now())
-		if reached && until == untilStable {
-			x.observer.passed(c.ID)
+		c := (&world{snapshot: snapshot}).container(o.id)
+		reached, again, err := progress(c, o, begin, time.Now())
+		if reached && o.until == untilStable {
+			x.observer.passed(c)
+		}
+		if err != nil && c != nil {
+			err = x.observer.explain(c, err)
 		}
 		if reached || err != nil {
 			return err
@@ -59,7 +63,7 @@ func (x *executor) wait(ctx context.Context, name, until string) error {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return graft.WrapError(graft.CodeUnavailable, context.Cause(ctx), "container %q did not become %s in time", name, until)
+			return graft.WrapError(graft.CodeConflict, context.Cause(ctx), "container %q did not become %s in time", o.target, o.until)
 		}
 		timer.Stop()
 	}
@@ -67,12 +71,13 @@ func (x *executor) wait(ctx context.Context, name, until string) error {
 
 // progress says whether a container has reached what is waited for, else when
 // to look again at the latest, or why it never will. It is pure.
-func progress(c *driver.Container, name, until string, now time.Time) (bool, time.Duration, error) {
+func progress(c *driver.Container, o *operation, begin, now time.Time) (bool, time.Duration, error) {
+	name := o.target
 	if c == nil {
 		return false, 0, graft.Errorf(graft.CodeConflict, "container %q is gone", name)
 	}
 	ended := !c.Running()
-	if until == untilCompleted {
+	if o.until == untilCompleted {
 		switch {
 		case !ended:
 			return false, lookAgain, nil
@@ -82,7 +87,7 @@ func progress(c *driver.Container, name, until string, now time.Time) (bool, tim
 		return false, 0, graft.Errorf(graft.CodeConflict, "container %q %s", name, endReason(c))
 	}
 	switch {
-	case ended, c.Restarts > 0:
+	case ended, c.Restarts > o.restarts:
 		return false, 0, graft.Errorf(graft.CodeConflict, "container %q %s", name, endReason(c))
 	case c.Health == "unhealthy":
 		return false, 0, graft.Errorf(graft.CodeConflict, "container %q is unhealthy: its health check fails", name)
@@ -90,9 +95,9 @@ func progress(c *driver.Container, name, until string, now time.Time) (bool, tim
 		return true, 0, nil
 	case c.Health == "starting":
 		return false, lookAgain, nil
-	case until == untilHealthy:
+	case o.until == untilHealthy:
 		return false, 0, graft.Errorf(graft.CodeConflict, "container %q has no health check, and another service waits for it to be healthy", name)
 	}
-	left := stableFor - now.Sub(c.StartedAt)
+	left := o.stableFor - now.Sub(begin) // it may have run for long, but not where it is now
 	return left <= 0, left, nil
 }

@@ -18,7 +18,9 @@ type world struct {
 	snapshot *driver.Snapshot
 	swaps    []store.Swap
 	installs []graft.Installation
-	gated    map[string]bool // containers, by id, that passed the gate of a swap
+	records  map[string]*driver.Container // the swaps' components as they were, by name
+	gated    map[string]string            // containers, by id: the networks on which they passed the gate of a swap
+	resting  map[string]time.Time         // containers, by id, that ended too often: when to start them again
 }
 
 // owned is whether labels say that a thing belongs to that installation of
@@ -98,7 +100,20 @@ func (w *world) swapsOf(installationID string) []*store.Swap {
 	return found
 }
 
-// recorded returns the component as it was when it was written down.
+// record returns a component as it was when it was written down; nil if that
+// can't be read.
+func (w *world) record(swap *store.Swap) *driver.Container {
+	if c, ok := w.records[swap.Component]; ok {
+		return c
+	}
+	c, err := recorded(swap)
+	if err != nil {
+		return nil
+	}
+	return c
+}
+
+// recorded reads what was written down of a component.
 func recorded(swap *store.Swap) (*driver.Container, error) {
 	var c driver.Container
 	if err := json.Unmarshal(swap.Record, &c); err != nil {
@@ -160,22 +175,6 @@ func (w *world) component(service string) *driver.Container {
 		}
 	}
 	return byService
-}
-
-// replacedBy returns the swap of another installation that has taken the
-// component of that name, nil if none.
-func (w *world) replacedBy(service, installationID string) *store.Swap {
-	for i := range w.swaps {
-		swap := &w.swaps[i]
-		if swap.InstallationID == installationID {
-			continue
-		}
-		c, err := recorded(swap)
-		if err == nil && w.settings.bears(c, service) {
-			return swap
-		}
-	}
-	return nil
 }
 
 // portHolder returns a running container that publishes a port which would

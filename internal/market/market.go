@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/store"
 	"github.com/graftplatform/graft/internal/verify"
@@ -25,6 +27,8 @@ type Options struct {
 	Store    *store.Store
 	Resolver Resolver
 	Log      *slog.Logger // default: none
+	// Metrics is where the marketplace registers what it measures. Default: none.
+	Metrics prometheus.Registerer
 
 	// Owner names this process's claims on verifications; after a restart it
 	// goes on with them at once. Default "marketplace".
@@ -47,8 +51,9 @@ type Options struct {
 // Market is the marketplace. It is safe for concurrent use.
 type Market struct {
 	Options
-	hub  *hub
-	wake chan struct{} // has one element when there may be new work
+	hub           *hub
+	wake          chan struct{} // has one element when there may be new work
+	verifications *prometheus.HistogramVec
 }
 
 var _ graft.Catalog = (*Market)(nil)
@@ -68,7 +73,10 @@ func New(options Options) *Market {
 	setDefault(&options.MinBackoff, time.Second)
 	setDefault(&options.MaxBackoff, 5*time.Minute)
 	setDefault(&options.GiveUp, 24*time.Hour)
-	return &Market{Options: options, hub: newHub(), wake: make(chan struct{}, 1)}
+	return &Market{
+		Options: options, hub: newHub(), wake: make(chan struct{}, 1),
+		verifications: newVerifications(options.Metrics, newAddonCounter(options.Store.AddonCounts)),
+	}
 }
 
 func setDefault[T comparable](field *T, value T) {

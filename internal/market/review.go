@@ -87,7 +87,7 @@ func (m *Market) ask(ctx context.Context, image string) (result verify.Result, e
 func report(service graft.Service, a *answer) graft.ImageReport {
 	r := graft.ImageReport{Service: service.Name, Image: service.Image}
 	if a.err == nil {
-		r.Digest, r.Platforms = a.result.Digest, a.result.Platforms
+		r.Digest, r.Platforms, r.Sizes = a.result.Digest, a.result.Platforms, a.result.Sizes
 		return r
 	}
 	r.Temporary = graft.ErrorCode(a.err) == graft.CodeUnavailable

@@ -76,13 +76,17 @@ func (m *Market) work(ctx context.Context, v *store.Verification) {
 	defer cancel()
 	keeper.Go(func() { m.keep(ctx, cancel, v) })
 
+	start := time.Now()
 	addon, err := m.Store.Addon(ctx, v.AddonID)
 	if err == nil {
 		images, after := m.resolveAll(ctx, addon)
 		if ctx.Err() != nil {
 			return
 		}
-		err = m.save(ctx, addon, v, m.judge(v, images, after, time.Now()))
+		j := m.judge(v, images, after, time.Now())
+		if err = m.save(ctx, addon, v, j); err == nil {
+			m.verified(j.status, time.Since(start))
+		}
 	}
 	switch graft.ErrorCode(err) {
 	case "", graft.CodeConflict, graft.CodeNotFound: // saved; or deleted meanwhile

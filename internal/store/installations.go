@@ -13,18 +13,19 @@ import (
 // installationSpec is the part of an installation that never changes.
 type installationSpec struct {
 	graft.Descriptor
-	Images map[string]string `json:"images"`
+	Images     map[string]string `json:"images"`
+	ImageSizes map[string]int64  `json:"image_sizes,omitempty"`
 }
 
 const installationColumns = `id, marketplace_id, spec, desired, generation,
-	status, details, logs, activated, created_at, updated_at, revision`
+	status, details, logs, activated, created_at, updated_at, revision, supersede`
 
 // CreateInstallation saves a new installation as generation and revision 1. An
 // empty id, desired state, status and time of creation are filled in.
 // CodeExists when the same addon is installed and nobody asked to remove it.
 func (s *Store) CreateInstallation(ctx context.Context, i *graft.Installation) error {
 	fillInstallation(i)
-	spec, err := json.Marshal(installationSpec{i.Descriptor, i.Images})
+	spec, err := json.Marshal(installationSpec{i.Descriptor, i.Images, i.ImageSizes})
 	if err != nil {
 		return graft.WrapError(graft.CodeInternal, err, "The addon %s can't be written as JSON.", i.Name)
 	}
@@ -34,9 +35,9 @@ func (s *Store) CreateInstallation(ctx context.Context, i *graft.Installation) e
 	}
 	return s.update(ctx, func(tx *sql.Tx) error {
 		created, err := changed(ctx, tx, `insert into installations (`+installationColumns+`)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing`,
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing`,
 			i.ID, i.MarketplaceID, string(spec), string(i.Desired), i.Generation,
-			string(i.Status), details, i.Logs, i.Activated, micros(i.CreatedAt), micros(i.UpdatedAt), i.Revision)
+			string(i.Status), details, i.Logs, i.Activated, micros(i.CreatedAt), micros(i.UpdatedAt), i.Revision, i.Supersede)
 		if err == nil && !created {
 			return graft.Errorf(graft.CodeExists, "Addon with marketplace-id - %s already exists.", i.MarketplaceID)
 		}
@@ -181,7 +182,7 @@ func scanInstallation(row interface{ Scan(...any) error }) (*graft.Installation,
 	var spec, details []byte
 	var createdAt, updatedAt int64
 	err := row.Scan(&i.ID, &i.MarketplaceID, &spec, &i.Desired, &i.Generation,
-		&i.Status, &details, &i.Logs, &i.Activated, &createdAt, &updatedAt, &i.Revision)
+		&i.Status, &details, &i.Logs, &i.Activated, &createdAt, &updatedAt, &i.Revision, &i.Supersede)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, addonNotFound()
 	}
@@ -197,7 +198,7 @@ func scanInstallation(row interface{ Scan(...any) error }) (*graft.Installation,
 			return nil, decodeError(err, "installation", i.ID)
 		}
 	}
-	i.Descriptor, i.Images = fixed.Descriptor, fixed.Images
+	i.Descriptor, i.Images, i.ImageSizes = fixed.Descriptor, fixed.Images, fixed.ImageSizes
 	i.CreatedAt, i.UpdatedAt = fromMicros(createdAt), fromMicros(updatedAt)
 	return &i, nil
 }

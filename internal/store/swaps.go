@@ -19,6 +19,13 @@ type Swap struct {
 	Service        string // the plugin
 	Record         json.RawMessage
 	CreatedAt      time.Time
+
+	// Way and WayBack are how the plugin takes the component's place and how
+	// the component comes back, once a better way has failed; empty: the best
+	// that the plan finds. Reason is why.
+	Way     graft.SwapWay
+	WayBack graft.SwapWay
+	Reason  string
 }
 
 // SaveSwap writes a swap down, or writes it anew for the same installation.
@@ -33,7 +40,8 @@ func (s *Store) SaveSwap(ctx context.Context, swap Swap) error {
 			`insert into swaps (component, container_id, aside_name, installation_id, service, record, created_at)
 			values ($1, $2, $3, $4, $5, $6, $7)
 			on conflict (component) do update set container_id = excluded.container_id,
-				aside_name = excluded.aside_name, service = excluded.service, record = excluded.record
+				aside_name = excluded.aside_name, service = excluded.service, record = excluded.record,
+				way = '', way_back = '', reason = ''
 			where swaps.installation_id = excluded.installation_id`,
 			swap.Component, swap.ContainerID, swap.AsideName, swap.InstallationID, swap.Service,
 			string(swap.Record), micros(swap.CreatedAt))
@@ -49,10 +57,45 @@ func (s *Store) SaveSwap(ctx context.Context, swap Swap) error {
 	})
 }
 
+// ClaimSwap gives a component that stepped aside to the plugin of another
+// installation, whose own way it is from now on. CodeConflict when it is not
+// the first one's (any more), or when the installation does not exist.
+func (s *Store) ClaimSwap(ctx context.Context, component, from, installationID, service string) error {
+	return s.update(ctx, func(tx *sql.Tx) error {
+		claimed, err := changed(ctx, tx,
+			`update swaps set installation_id = $3, service = $4, way = '', way_back = '', reason = ''
+			where component = $1 and installation_id in ($2, $3)`,
+			component, from, installationID, service)
+		switch {
+		case isForeignKey(err):
+			return graft.WrapError(graft.CodeConflict, err, "Installation %s does not exist any more: %s stays as it is.",
+				installationID, component)
+		case err == nil && !claimed:
+			return graft.Errorf(graft.CodeConflict, "Component %s changed hands meanwhile.", component)
+		}
+		return err
+	})
+}
+
+// SetSwapWay notes that the best way of a swap has failed, so that the next
+// plan takes another: back is which of the two it is about.
+func (s *Store) SetSwapWay(ctx context.Context, component string, back bool, way graft.SwapWay, reason string) error {
+	column := "way"
+	if back {
+		column = "way_back"
+	}
+	return s.update(ctx, func(tx *sql.Tx) error {
+		_, err := changed(ctx, tx, `update swaps set `+column+` = $2, reason = $3 where component = $1`,
+			component, string(way), reason)
+		return err
+	})
+}
+
 // Swaps returns all swaps in the order of their components.
 func (s *Store) Swaps(ctx context.Context) (all []Swap, err error) {
 	rows, err := s.read.QueryContext(ctx,
-		`select component, container_id, aside_name, installation_id, service, record, created_at from swaps order by component`)
+		`select component, container_id, aside_name, installation_id, service, record, created_at, way, way_back, reason
+		from swaps order by component`)
 	if err != nil {
 		return nil, s.explain(err)
 	}
@@ -62,7 +105,7 @@ func (s *Store) Swaps(ctx context.Context) (all []Swap, err error) {
 		var record []byte
 		var createdAt int64
 		if err := rows.Scan(&swap.Component, &swap.ContainerID, &swap.AsideName, &swap.InstallationID,
-			&swap.Service, &record, &createdAt); err != nil {
+			&swap.Service, &record, &createdAt, &swap.Way, &swap.WayBack, &swap.Reason); err != nil {
 			return nil, err
 		}
 		swap.Record, swap.CreatedAt = record, fromMicros(createdAt)

@@ -16,64 +16,83 @@ type manifest struct {
 	SchemaVersion int             `json:"schemaVersion"`
 	Manifests     []v1.Descriptor `json:"manifests"`
 	Config        *v1.Descriptor  `json:"config"`
+	Layers        []v1.Descriptor `json:"layers"`
 }
 
-// platformsOf finds the platforms in an index, or in a single image's
+// contents is what a reference stands for.
+type contents struct {
+	platforms []string
+	sizes     map[string]int64
+	// images are those of an index, by platform, as long as their sizes are not
+	// known.
+	images map[string]v1.Hash
+}
+
+// contentsOf finds the platforms in an index, or in a single image's
 // configuration, which is the only blob that is ever fetched.
-func platformsOf(descriptor *remote.Descriptor, image string) ([]string, error) {
+func contentsOf(descriptor *remote.Descriptor, image string) (contents, error) {
 	var m manifest
 	if err := json.Unmarshal(descriptor.Manifest, &m); err != nil {
-		return nil, graft.WrapError(graft.CodeUpstream, err, "What the registry has as %s is no image manifest.", image)
+		return contents{}, graft.WrapError(graft.CodeUpstream, err, "What the registry has as %s is no image manifest.", image)
 	}
 	switch {
 	case m.SchemaVersion == 1:
-		return nil, graft.Errorf(graft.CodeInvalid,
+		return contents{}, graft.Errorf(graft.CodeInvalid,
 			"Image %s has a manifest of the old version 1, which Docker does not run any more. Build and push it again.", image)
 	case m.Config != nil:
-		return configPlatform(descriptor, m.Config, image)
+		platform, err := configPlatform(descriptor, m.Config, image)
+		if err != nil {
+			return contents{}, err
+		}
+		c := contents{platforms: []string{platform}, sizes: map[string]int64{}}
+		if size, ok := m.size(); ok {
+			c.sizes[platform] = size
+		}
+		return c, nil
 	}
-	platforms := indexPlatforms(m.Manifests)
-	if len(platforms) == 0 {
-		return nil, graft.Errorf(graft.CodeInvalid, "Image %s has an index that lists no image for any platform. Build and push it again.", image)
+	c := indexContents(m.Manifests)
+	if len(c.platforms) == 0 {
+		return contents{}, graft.Errorf(graft.CodeInvalid, "Image %s has an index that lists no image for any platform. Build and push it again.", image)
 	}
-	return platforms, nil
+	return c, nil
 }
 
-// indexPlatforms leaves out what is no image: attestations have the platform
+// indexContents leaves out what is no image: attestations have the platform
 // unknown/unknown.
-func indexPlatforms(manifests []v1.Descriptor) []string {
-	var platforms []string
+func indexContents(manifests []v1.Descriptor) contents {
+	c := contents{images: map[string]v1.Hash{}}
 	for _, m := range manifests {
 		if m.Platform == nil || m.Platform.OS == "unknown" || m.Platform.OS == "" || m.Platform.Architecture == "" {
 			continue
 		}
-		if p := platform(*m.Platform); !slices.Contains(platforms, p) {
-			platforms = append(platforms, p)
+		if p := platform(*m.Platform); !slices.Contains(c.platforms, p) {
+			c.platforms = append(c.platforms, p)
+			c.images[p] = m.Digest
 		}
 	}
-	return platforms
+	return c
 }
 
-func configPlatform(descriptor *remote.Descriptor, config *v1.Descriptor, image string) ([]string, error) {
+func configPlatform(descriptor *remote.Descriptor, config *v1.Descriptor, image string) (string, error) {
 	if config.MediaType != types.DockerConfigJSON && config.MediaType != types.OCIConfigJSON {
-		return nil, graft.Errorf(graft.CodeInvalid,
+		return "", graft.Errorf(graft.CodeInvalid,
 			"%s is no container image but something else that registries keep (%s).", image, config.MediaType)
 	}
 	if config.Size > maxResponse {
-		return nil, graft.Errorf(graft.CodeInvalid, "Image %s has a configuration of %d bytes; the limit is %d.", image, config.Size, maxResponse)
+		return "", graft.Errorf(graft.CodeInvalid, "Image %s has a configuration of %d bytes; the limit is %d.", image, config.Size, maxResponse)
 	}
 	single, err := descriptor.Image()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	file, err := single.ConfigFile()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if file.OS == "" || file.Architecture == "" {
-		return nil, graft.Errorf(graft.CodeInvalid, "Image %s does not say which platform it is for. Build and push it again.", image)
+		return "", graft.Errorf(graft.CodeInvalid, "Image %s does not say which platform it is for. Build and push it again.", image)
 	}
-	return []string{platform(v1.Platform{OS: file.OS, Architecture: file.Architecture, Variant: file.Variant})}, nil
+	return platform(v1.Platform{OS: file.OS, Architecture: file.Architecture, Variant: file.Variant}), nil
 }
 
 // platform writes os/arch[/variant].

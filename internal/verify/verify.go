@@ -1,5 +1,5 @@
 // Package verify asks image registries what an image reference stands for: the
-// digest, and the platforms that it has been built for. It reads manifests and
+// digest, the platforms that it has been built for and how large it is. It reads manifests and
 // the small configuration document of an image, and never pulls a layer.
 package verify
 
@@ -76,6 +76,9 @@ type Result struct {
 	Digest     string   // of the index or, without one, of the manifest
 	Platforms  []string // os/arch[/variant], in the index's order
 	Repository string   // with its registry: docker.io/library/busybox
+	// Sizes is what a pull transfers at most, by platform, in bytes. Platforms
+	// whose size could not be found out are absent.
+	Sizes map[string]int64
 }
 
 // Resolve asks the image's registry. Errors with CodeUnavailable may go away by
@@ -132,7 +135,7 @@ func (v *Verifier) ask(ctx context.Context, t target, transport http.RoundTrippe
 		return Result{}, graft.WrapError(graft.CodeUnavailable, err,
 			"The Docker configuration of the user that runs the marketplace can't be read: no credentials for registry %s.", t.registry())
 	}
-	descriptor, err := remote.Get(t.name,
+	puller, err := remote.NewPuller(
 		remote.WithContext(ctx),
 		remote.WithAuth(auth),
 		remote.WithTransport(transport),
@@ -144,9 +147,20 @@ func (v *Verifier) ask(ctx context.Context, t target, transport http.RoundTrippe
 	if err != nil {
 		return Result{}, err
 	}
-	platforms, err := platformsOf(descriptor, t.image)
+	descriptor, err := puller.Get(ctx, t.name)
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Digest: descriptor.Digest.String(), Platforms: platforms, Repository: t.canonical.Name()}, nil
+	c, err := contentsOf(descriptor, t.image)
+	if err != nil {
+		return Result{}, err
+	}
+	if c.sizes == nil {
+		within, cancel := context.WithTimeout(ctx, v.options.Timeout/3)
+		defer cancel()
+		c.sizes = sizes(within, puller, t.name.Context(), c)
+	}
+	return Result{
+		Digest: descriptor.Digest.String(), Platforms: c.platforms, Repository: t.canonical.Name(), Sizes: c.sizes,
+	}, nil
 }

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"maps"
 	"sync"
 
 	"github.com/graftplatform/graft/internal/driver"
@@ -13,6 +14,7 @@ type cache struct {
 	watches int    // streams that are connected
 	changes uint64 // grows with everything that makes entries doubtful
 	entries map[string]cached
+	digests map[string][]string // of images, by id: the names by which they can be pulled
 }
 
 // cached is a container and what the list said when it was inspected.
@@ -78,6 +80,47 @@ func (c *cache) retain(ids map[string]bool) {
 	}
 }
 
+// digestsOf returns what is known of an image.
+func (c *cache) digestsOf(image string) ([]string, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	digests, ok := c.digests[image]
+	return digests, ok
+}
+
+// putDigests keeps what an image was found to be after the mark was taken. An
+// image with a digest keeps it for ever; one without any may get one.
+func (c *cache) putDigests(mark uint64, image string, digests []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(digests) == 0 && (c.watches == 0 || c.changes != mark) {
+		return
+	}
+	if c.digests == nil {
+		c.digests = map[string][]string{}
+	}
+	c.digests[image] = digests
+}
+
+// imagesChanged forgets which images have no digest.
+func (c *cache) imagesChanged() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.forgetUndigested()
+}
+
+func (c *cache) forgetUndigested() {
+	c.changes++
+	maps.DeleteFunc(c.digests, func(_ string, digests []string) bool { return len(digests) == 0 })
+}
+
+// retainImages forgets all images but these.
+func (c *cache) retainImages(ids map[string]bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.digests, func(id string, _ []string) bool { return !ids[id] })
+}
+
 // watch forgets everything and is told of changes from now on, until the
 // function that it returns is called.
 func (c *cache) watch() (end func()) {
@@ -89,6 +132,6 @@ func (c *cache) add(watches int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.watches += watches
-	c.changes++
 	c.entries = nil
+	c.forgetUndigested()
 }

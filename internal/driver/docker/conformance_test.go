@@ -1,12 +1,15 @@
 package docker_test
 
 import (
+	"math/rand/v2"
 	"net"
+	"net/netip"
 	"testing"
 
 	"github.com/graftplatform/graft/internal/dockertest"
 	"github.com/graftplatform/graft/internal/driver/docker"
 	"github.com/graftplatform/graft/internal/driver/drivertest"
+	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 	"github.com/moby/moby/client/pkg/versions"
 )
@@ -26,6 +29,7 @@ func TestConformance(t *testing.T) {
 			Missing:    host + "/none@sha256:429f4291111111111111111111111111111111111111111111111111111111ef",
 			HealthTest: []string{"CMD", "/app", "-healthcheck"},
 			FreePort:   func() uint16 { return freePort(t) },
+			Subnet:     func(name string) string { return createSubnet(t, name) },
 			OwnImage: func() (string, func()) {
 				own := dockertest.NewImage(t)
 				return own.Ref, func() { removeImage(t, own.Ref) }
@@ -45,6 +49,26 @@ func createNetwork(t *testing.T, options client.NetworkCreateOptions, name strin
 	if _, err := dockertest.Client(t).NetworkCreate(t.Context(), name, options); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// createSubnet makes a network in which addresses can be configured and returns
+// one of them. Other networks, and other tests, may have any subnet, so it tries
+// until Docker takes one.
+func createSubnet(t *testing.T, name string) string {
+	t.Helper()
+	const tries = 30
+	var err error
+	for range tries {
+		subnet := netip.AddrFrom4([4]byte{10, byte(200 + rand.IntN(50)), byte(rand.IntN(256)), 0})
+		ipam := &network.IPAM{Config: []network.IPAMConfig{{Subnet: netip.PrefixFrom(subnet, 24)}}}
+		if _, err = dockertest.Client(t).NetworkCreate(t.Context(), name, client.NetworkCreateOptions{IPAM: ipam}); err == nil {
+			address := subnet.As4()
+			address[3] = 7
+			return netip.AddrFrom4(address).String()
+		}
+	}
+	t.Fatal(err)
+	return ""
 }
 
 func removeImage(t *testing.T, ref string) {

@@ -2,7 +2,6 @@ package docker
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/driver"
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 )
 
@@ -22,7 +20,11 @@ func (d *Driver) Create(ctx context.Context, spec driver.ContainerSpec) (string,
 	if len(spec.Endpoints) == 0 {
 		return "", graft.Errorf(graft.CodeInvalid, "container %q has no network: it needs at least one", spec.Name)
 	}
-	options, err := createOptions(&spec)
+	endpoints, err := allSettings(spec.Endpoints)
+	if err != nil {
+		return "", err
+	}
+	options, err := createOptions(&spec, endpoints[0])
 	if err != nil {
 		return "", err
 	}
@@ -40,7 +42,7 @@ func (d *Driver) Create(ctx context.Context, spec driver.ContainerSpec) (string,
 		return "", d.createFailed(ctx, api, err, spec.Name, spec.Image)
 	}
 	for i, endpoint := range spec.Endpoints[1:] {
-		if err := d.join(ctx, api, created.ID, networks[i+1], endpoint.Network, settings(endpoint)); err != nil {
+		if err := d.join(ctx, api, created.ID, networks[i+1], endpoint.Network, endpoints[i+1]); err != nil {
 			d.undoCreate(ctx, created.ID)
 			return "", err
 		}
@@ -196,72 +198,4 @@ func (d *Driver) SetRestartPolicy(ctx context.Context, id, policy string) error 
 		}
 		return nil
 	})
-}
-
-// Connect implements driver.Driver.
-func (d *Driver) Connect(ctx context.Context, id string, endpoint driver.Endpoint) error {
-	return d.withContainer(ctx, id, func(api *client.Client, found string) error {
-		defer d.cache.changed(id)
-		networks, err := d.networkIDs(ctx, api, []driver.Endpoint{endpoint})
-		if err != nil {
-			return err
-		}
-		result, err := api.ContainerInspect(ctx, found, client.ContainerInspectOptions{})
-		if err != nil {
-			return d.failed(api, err, "container %q can't be connected to network %q", id, endpoint.Network)
-		}
-		if settings := result.Container.NetworkSettings; settings != nil && settings.Networks[endpoint.Network] != nil {
-			return nil
-		}
-		return d.join(ctx, api, result.Container.ID, networks[0], endpoint.Network, settings(endpoint))
-	})
-}
-
-// settings is an endpoint in Docker's words.
-func settings(endpoint driver.Endpoint) *network.EndpointSettings {
-	return &network.EndpointSettings{Aliases: endpoint.Aliases}
-}
-
-func (d *Driver) join(ctx context.Context, api *client.Client, id, networkID, name string, settings *network.EndpointSettings) error {
-	_, err := api.NetworkConnect(ctx, networkID, client.NetworkConnectOptions{Container: id, EndpointConfig: settings})
-	if err != nil {
-		return d.failed(api, err, "container %s can't be connected to network %q", short(id), name)
-	}
-	return nil
-}
-
-// Disconnect implements driver.Driver.
-func (d *Driver) Disconnect(ctx context.Context, id, name string) error {
-	return unlessGone(d.withContainer(ctx, id, func(api *client.Client, found string) error {
-		defer d.cache.changed(id)
-		result, err := api.ContainerInspect(ctx, found, client.ContainerInspectOptions{})
-		if err != nil {
-			return d.failed(api, err, "container %q can't be disconnected from network %q", id, name)
-		}
-		if settings := result.Container.NetworkSettings; settings == nil || settings.Networks[name] == nil {
-			return nil
-		}
-		_, err = api.NetworkDisconnect(ctx, name, client.NetworkDisconnectOptions{Container: result.Container.ID, Force: true})
-		if err != nil {
-			return d.failed(api, err, "container %q can't be disconnected from network %q", id, name)
-		}
-		return nil
-	}))
-}
-
-// networkIDs returns the ids of the endpoints' networks.
-func (d *Driver) networkIDs(ctx context.Context, api *client.Client, endpoints []driver.Endpoint) ([]string, error) {
-	list, err := api.NetworkList(ctx, client.NetworkListOptions{})
-	if err != nil {
-		return nil, d.failed(api, err, "Docker's networks can't be listed")
-	}
-	ids := make([]string, len(endpoints))
-	for i, endpoint := range endpoints {
-		at := slices.IndexFunc(list.Items, func(n network.Summary) bool { return n.Name == endpoint.Network })
-		if at < 0 {
-			return nil, graft.Errorf(graft.CodeNotFound, "there is no network %q: create it first", endpoint.Network)
-		}
-		ids[i] = list.Items[at].ID
-	}
-	return ids, nil
 }

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/graftplatform/graft/internal/driver"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/network"
 )
 
@@ -42,6 +44,7 @@ func convert(in *container.InspectResponse) driver.Container {
 		out.Ports = ports(in.HostConfig.PortBindings)
 		out.AutoRemove = in.HostConfig.AutoRemove
 	}
+	out.Mounts = mounts(in.Mounts)
 	if in.NetworkSettings != nil {
 		out.Endpoints = endpoints(out.ID, out.Name, in.NetworkSettings.Networks)
 		for _, settings := range in.NetworkSettings.Networks {
@@ -50,6 +53,9 @@ func convert(in *container.InspectResponse) driver.Container {
 			}
 		}
 		slices.Sort(out.NetworkIDs)
+		if out.Running() {
+			out.Addresses = addresses(out.Endpoints, in.NetworkSettings.Networks)
+		}
 	}
 	return out
 }
@@ -97,10 +103,59 @@ func endpoints(id, name string, networks map[string]*network.EndpointSettings) [
 			})
 			slices.Sort(endpoint.Aliases)
 			endpoint.Aliases = slices.Compact(endpoint.Aliases)
+			if static := settings.IPAMConfig; static != nil {
+				endpoint.IPv4Address, endpoint.IPv6Address = address(static.IPv4Address), address(static.IPv6Address)
+			}
 		}
 		out = append(out, endpoint)
 	}
 	slices.SortFunc(out, func(a, b driver.Endpoint) int { return strings.Compare(a.Network, b.Network) })
+	return out
+}
+
+// address is an IP address as text, "" for none.
+func address(ip netip.Addr) string {
+	if !ip.IsValid() {
+		return ""
+	}
+	return ip.String()
+}
+
+// addresses are the current ones of a running container.
+func addresses(endpoints []driver.Endpoint, networks map[string]*network.EndpointSettings) []string {
+	var out []string
+	for _, e := range endpoints {
+		settings := networks[e.Network]
+		if settings == nil {
+			continue
+		}
+		for _, ip := range []netip.Addr{settings.IPAddress, settings.GlobalIPv6Address} {
+			if ip.IsValid() {
+				out = append(out, ip.String())
+			}
+		}
+	}
+	return out
+}
+
+// mounts leaves out what leads to neither the host nor a volume, such as tmpfs.
+func mounts(points []container.MountPoint) []driver.Mount {
+	var out []driver.Mount
+	for _, p := range points {
+		m := driver.Mount{Source: p.Name, Target: p.Destination, Mode: "rw"}
+		switch p.Type {
+		case mount.TypeBind:
+			m.Source, m.Bind = p.Source, true
+		case mount.TypeVolume:
+		default:
+			continue
+		}
+		if !p.RW {
+			m.Mode = "ro"
+		}
+		out = append(out, m)
+	}
+	slices.SortFunc(out, func(a, b driver.Mount) int { return strings.Compare(a.Target, b.Target) })
 	return out
 }
 

@@ -47,6 +47,7 @@ type Driver struct {
 	stall   time.Duration
 	log     *slog.Logger
 	cache   cache
+	pulls   pulls
 
 	connecting chan struct{} // held by the one that connects
 	mu         sync.Mutex

@@ -93,6 +93,9 @@ func (d *Driver) startFailed(api *client.Client, err error, id string) error {
 		return graft.Errorf(graft.CodeConflict,
 			"container %q can't start: host port %s is already in use: free it or choose another", id, port)
 	}
+	if addressTaken(err) {
+		return graft.Errorf(graft.CodeConflict, "container %q can't start: its address on one of its networks is already in use: free it", id)
+	}
 	if text := words(err); strings.Contains(text, "OCI runtime") || strings.Contains(text, "executable file not found") {
 		return graft.Errorf(graft.CodeInvalid,
 			"container %q can't start: the runtime does not accept its command, mounts or limits: %s", id, text)

@@ -49,7 +49,7 @@ func (d *Driver) observeContainers(ctx context.Context, api *client.Client) ([]d
 	}
 	containers := make([]*driver.Container, len(list.Items))
 	ids := make(map[string]bool, len(list.Items))
-	group, ctx := errgroup.WithContext(ctx)
+	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(inspections)
 	for i, item := range list.Items {
 		ids[item.ID] = true
@@ -59,7 +59,7 @@ func (d *Driver) observeContainers(ctx context.Context, api *client.Client) ([]d
 			continue
 		}
 		group.Go(func() error {
-			c, err := inspect(ctx, api, item.ID)
+			c, err := inspect(groupCtx, api, item.ID)
 			if err != nil || c == nil {
 				return err
 			}
@@ -77,6 +77,9 @@ func (d *Driver) observeContainers(ctx context.Context, api *client.Client) ([]d
 		if c != nil {
 			observed = append(observed, *c)
 		}
+	}
+	if err := d.addDigests(ctx, api, mark, observed); err != nil {
+		return nil, err
 	}
 	slices.SortFunc(observed, func(a, b driver.Container) int { return strings.Compare(a.Name, b.Name) })
 	return observed, nil
@@ -104,7 +107,7 @@ func summarize(item *container.Summary) string {
 		var networks []string
 		for name, endpoint := range item.NetworkSettings.Networks {
 			if endpoint != nil {
-				name += "=" + endpoint.NetworkID
+				name += "=" + endpoint.NetworkID + " " + endpoint.EndpointID + " " + address(endpoint.IPAddress)
 			}
 			networks = append(networks, name)
 		}
@@ -129,7 +132,7 @@ func observeNetworks(ctx context.Context, api *client.Client) ([]driver.Network,
 	}
 	networks := make([]driver.Network, len(list.Items))
 	for i, n := range list.Items {
-		networks[i] = driver.Network{ID: n.ID, Name: n.Name, Driver: n.Driver, Labels: n.Labels}
+		networks[i] = driver.Network{ID: n.ID, Name: n.Name, Driver: n.Driver, Internal: n.Internal, Labels: n.Labels}
 	}
 	slices.SortFunc(networks, func(a, b driver.Network) int { return strings.Compare(a.Name+"\n"+a.ID, b.Name+"\n"+b.ID) })
 	return networks, nil

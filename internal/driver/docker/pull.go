@@ -21,8 +21,19 @@ import (
 // errStalled is the cause of a pull's end when nothing was heard for too long.
 var errStalled = errors.New("the registry sent nothing for too long")
 
-// Pull implements driver.Driver.
+// Pull implements driver.Driver. Those who want one image at the same time share
+// one pull, which ends when nobody waits for it any more.
 func (d *Driver) Pull(ctx context.Context, image string, progress func(driver.PullProgress)) error {
+	err := d.pulls.do(ctx, image, progress, func(ctx context.Context, progress func(driver.PullProgress)) error {
+		return d.pull(ctx, image, progress)
+	})
+	if err != nil && ctx.Err() != nil {
+		return d.failed(nil, ctx.Err(), "pull of image %s", image)
+	}
+	return err
+}
+
+func (d *Driver) pull(ctx context.Context, image string, progress func(driver.PullProgress)) error {
 	api, err := d.connect(ctx)
 	if err != nil {
 		return err
@@ -68,7 +79,7 @@ func pull(ctx context.Context, api *client.Client, image, credentials string, he
 			return message.Error
 		}
 		heard()
-		if layers.add(&message) && progress != nil {
+		if layers.add(&message) {
 			progress(layers.progress())
 		}
 	}

@@ -1,11 +1,14 @@
 package docker_test
 
 import (
+	"context"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -108,6 +111,60 @@ func TestPullWithCredentials(t *testing.T) {
 	}
 	if last.Layers != 2 || last.LayersDone != 2 || last.Bytes == 0 || last.BytesDone != last.Bytes {
 		t.Errorf("progress ended with %+v, want all of two layers", last)
+	}
+}
+
+// The registry holds the pull up until everybody wants the image, one of them
+// has left, and one who came first has gone, too.
+func TestPullOnceForAll(t *testing.T) {
+	t.Parallel()
+	var manifests atomic.Int32
+	asked, release := make(chan struct{}, 1), make(chan struct{})
+	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	host := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/manifests/") {
+			manifests.Add(1)
+		}
+		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/blobs/") {
+			select {
+			case asked <- struct{}{}:
+			default:
+			}
+			<-release
+		}
+		inner.ServeHTTP(w, r)
+	})
+	ref := push(t, dockertest.Build(t), host+"/app:1", keychain{})
+	d := newDriver(t, docker.Options{Keychain: keychain{}})
+	first, leave := context.WithCancel(t.Context())
+	left := make(chan error, 1)
+	go func() { left <- d.Pull(first, ref, nil) }()
+	<-asked
+	var others sync.WaitGroup
+	var told atomic.Int32
+	for range 4 {
+		joined := make(chan struct{})
+		others.Go(func() {
+			var last driver.PullProgress
+			err := d.Pull(t.Context(), ref, func(p driver.PullProgress) {
+				if last == (driver.PullProgress{}) {
+					close(joined)
+				}
+				last = p
+			})
+			if err != nil || last.Layers != 2 || last.LayersDone != 2 {
+				t.Errorf("pull ended with %v and %+v", err, last)
+			}
+			told.Add(1)
+		})
+		<-joined
+	}
+	leave()
+	wantCode(t, <-left, graft.CodeUnavailable, ref)
+	close(release)
+	others.Wait()
+	if manifests.Load() != 1 || told.Load() != 4 {
+		t.Errorf("the manifest was asked for %d times, want once; %d were told", manifests.Load(), told.Load())
 	}
 }
 

@@ -79,7 +79,7 @@ func (b *blueprint) connect(id string, networks map[string]*network.EndpointSett
 		b.endpoints = slices.Insert(slices.Delete(b.endpoints, primary, primary+1), 0, first)
 	}
 	for _, e := range b.endpoints {
-		settings := settings(e)
+		settings := &network.EndpointSettings{Aliases: e.Aliases}
 		if was := networks[e.Network]; was != nil {
 			settings.Links, settings.DriverOpts, settings.GwPriority = was.Links, was.DriverOpts, was.GwPriority
 			settings.IPAMConfig = was.IPAMConfig

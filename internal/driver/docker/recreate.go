@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"strings"
 
 	"github.com/containerd/errdefs"
+	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/graftplatform/graft"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
@@ -88,21 +90,43 @@ func (d *Driver) makeRoom(ctx context.Context, api *client.Client, b *blueprint,
 }
 
 // chooseImage makes sure that the container gets the image that it had: by its
-// name, or if that leads elsewhere by now, by its id.
+// name, which the image gets back if nothing has it, or if that leads elsewhere
+// by now, by its id.
 func (d *Driver) chooseImage(ctx context.Context, api *client.Client, b *blueprint) error {
-	wanted := b.config.Image
+	wanted, nameless := b.config.Image, false
 	for _, ref := range []string{wanted, b.imageID} {
 		result, err := api.ImageInspect(ctx, ref)
 		switch {
+		case err == nil && nameless && isTag(wanted):
+			return d.tag(ctx, api, b.imageID, wanted)
 		case err == nil && (b.imageID == "" || result.ID == b.imageID):
 			b.config.Image = ref
 			return nil
+		case errdefs.IsNotFound(err) && ref == wanted:
+			nameless = true
 		case err != nil && !errdefs.IsNotFound(err) && !errdefs.IsInvalidArgument(err):
 			return d.failed(api, err, "image %s can't be looked up", ref)
 		}
 	}
 	return graft.Errorf(graft.CodeNotFound, "the container can't be made again: its image %s (%s) is not present: pull it first",
 		wanted, b.imageID)
+}
+
+// isTag tells whether an image was asked for by name and tag, rather than by its
+// digest or id.
+func isTag(ref string) bool {
+	if strings.HasPrefix(ref, "sha256:") || isHex(ref) {
+		return false
+	}
+	_, err := name.NewTag(ref)
+	return err == nil
+}
+
+func (d *Driver) tag(ctx context.Context, api *client.Client, id, ref string) error {
+	if _, err := api.ImageTag(ctx, client.ImageTagOptions{Source: id, Target: ref}); err != nil {
+		return d.failed(api, err, "image %s can't be called %s again", id, ref)
+	}
+	return nil
 }
 
 // keepVolumes lets the container use the anonymous volumes again that are left

@@ -19,7 +19,7 @@ import (
 
 // createOptions puts a specification into Docker's words. Only the primary
 // endpoint is part of it: older Engines refuse more than one.
-func createOptions(spec *driver.ContainerSpec) (client.ContainerCreateOptions, error) {
+func createOptions(spec *driver.ContainerSpec, primary *network.EndpointSettings) (client.ContainerCreateOptions, error) {
 	restart, err := parseRestart(spec.Restart)
 	if err != nil {
 		return client.ContainerCreateOptions{}, err
@@ -28,12 +28,12 @@ func createOptions(spec *driver.ContainerSpec) (client.ContainerCreateOptions, e
 	if err != nil {
 		return client.ContainerCreateOptions{}, err
 	}
-	primary := spec.Endpoints[0]
+	home := spec.Endpoints[0].Network
 	return client.ContainerCreateOptions{
 		Name:   spec.Name,
 		Config: config(spec, bindings),
 		HostConfig: &container.HostConfig{
-			NetworkMode:    container.NetworkMode(primary.Network),
+			NetworkMode:    container.NetworkMode(home),
 			PortBindings:   bindings,
 			RestartPolicy:  restart,
 			Binds:          binds(spec.Mounts),
@@ -49,7 +49,7 @@ func createOptions(spec *driver.ContainerSpec) (client.ContainerCreateOptions, e
 			},
 		},
 		NetworkingConfig: &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
-			primary.Network: settings(primary),
+			home: primary,
 		}},
 	}, nil
 }

@@ -36,7 +36,7 @@ func (d *Driver) watch(ctx context.Context, from time.Time, connected func(), fn
 	stream := api.Events(ctx, client.EventsListOptions{
 		Since: unixTime(from),
 		// Not by label: that would leave out the events of networks.
-		Filters: client.Filters{}.Add("type", "container", "network", "volume"),
+		Filters: client.Filters{}.Add("type", "container", "network", "volume", "image"),
 	})
 	// The stream says nothing before the first event, not even that it could
 	// not begin; by the time that another request is answered, it has.
@@ -102,6 +102,8 @@ func (d *Driver) forgetChanged(m *events.Message) {
 		if id := m.Actor.Attributes["container"]; id != "" {
 			d.cache.changed(id)
 		}
+	case events.ImageEventType:
+		d.cache.imagesChanged()
 	}
 }
 

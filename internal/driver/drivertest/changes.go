@@ -111,6 +111,13 @@ func testPull(s *suite) {
 	if calls > 0 {
 		s.Error("a present image was pulled again")
 	}
+	if checker, ok := s.Driver.(driver.ImageChecker); ok {
+		for image, want := range map[string]bool{s.Exiting: true, s.Missing: false} {
+			if present, err := checker.HasImage(s.ctx, image); err != nil || present != want {
+				s.Errorf("image %s is present: %v, %v; want %v", image, present, err, want)
+			}
+		}
+	}
 }
 
 func testRestartPolicy(s *suite) {

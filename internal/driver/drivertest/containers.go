@@ -31,7 +31,7 @@ func testLifecycle(s *suite) {
 
 	c := s.wantState(id, driver.StateCreated)
 	switch {
-	case c.Name != spec.Name, c.Image != spec.Image, c.ImageID == "", c.RestartPolicy != spec.Restart,
+	case c.Name != spec.Name, c.Image != spec.Image, c.ImageID == "", c.ImageDigest != spec.Image, c.RestartPolicy != spec.Restart,
 		c.NetworkMode != spec.Endpoints[0].Network, c.Labels["inherited"] != "yes", c.CreatedAt.IsZero(),
 		!c.StartedAt.IsZero(), !c.FinishedAt.IsZero(), c.Health != "", !json.Valid(c.Record), c.Running(),
 		c.StopTimeout != spec.StopGracePeriod, c.AutoRemove:

@@ -35,6 +35,9 @@ type Harness struct {
 	// OwnImage makes an image like Image that no other test uses, and returns
 	// it with what removes it after it was pulled.
 	OwnImage func() (image string, remove func())
+	// Subnet makes a network of that name in which addresses can be configured,
+	// without the driver, and returns one of them.
+	Subnet func(name string) (address string)
 	// SecondNetwork makes another network of a name that is in use, without
 	// the driver; nil where the runtime allows only one.
 	SecondNetwork func(name string)
@@ -52,6 +55,13 @@ func Run(t *testing.T, harness func(*testing.T) Harness) {
 		"Invalid":            testInvalid,
 		"Ports":              testPorts,
 		"Endpoints":          testEndpoints,
+		"Addresses":          testAddresses,
+		"StaticAddress":      testStaticAddress,
+		"Reconnect":          testReconnect,
+		"InternalNetwork":    testInternalNetwork,
+		"NetworkGone":        testNetworkGone,
+		"WithoutNetworks":    testWithoutNetworks,
+		"Mounts":             testMounts,
 		"Networks":           testNetworks,
 		"NetworkIDs":         testNetworkIDs,
 		"Volumes":            testVolumes,

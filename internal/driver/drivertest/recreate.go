@@ -64,8 +64,9 @@ func (s *suite) wantAlike(got, was driver.Container) {
 	s.Helper()
 	configuration := func(c driver.Container) driver.Container {
 		return driver.Container{
-			Image: c.Image, ImageID: c.ImageID, Labels: c.Labels, Endpoints: c.Endpoints, Ports: c.Ports, NetworkMode: c.NetworkMode,
-			RestartPolicy: c.RestartPolicy, AutoRemove: c.AutoRemove, StopTimeout: c.StopTimeout,
+			Image: c.Image, ImageID: c.ImageID, ImageDigest: c.ImageDigest, Labels: c.Labels, Endpoints: c.Endpoints, Ports: c.Ports,
+			Mounts: c.Mounts, NetworkMode: c.NetworkMode, RestartPolicy: c.RestartPolicy,
+			AutoRemove: c.AutoRemove, StopTimeout: c.StopTimeout,
 		}
 	}
 	if got, was := configuration(got), configuration(was); !reflect.DeepEqual(got, was) {

@@ -21,7 +21,7 @@ func testNetworks(s *suite) {
 	find := func(n driver.Network) bool { return n.Name == spec.Name }
 	networks := s.observe().Networks
 	i := slices.IndexFunc(networks, find)
-	if i < 0 || networks[i].ID == "" || networks[i].Driver != "bridge" || networks[i].Labels["graft.test"] != s.Prefix {
+	if i < 0 || networks[i].ID == "" || networks[i].Driver != "bridge" || !networks[i].Internal || networks[i].Labels["graft.test"] != s.Prefix {
 		s.Fatalf("networks are %+v, want %s among them", networks, spec.Name)
 	}
 

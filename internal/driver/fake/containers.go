@@ -23,6 +23,11 @@ type container struct {
 	givenRecord bool // Record came from the test
 	lines       []line
 
+	stopped   bool              // by Stop, since it was started last
+	published bool              // its ports are, just now
+	live      map[string]string // its addresses by network, while it runs
+	lastOn    map[string]string // the ids of the networks that it was on, by name
+
 	life   int // counts starts and ends, so that timers of an earlier life do nothing
 	timers []*time.Timer
 }
@@ -32,11 +37,21 @@ func (c *container) snapshot() driver.Container {
 	s := c.Container
 	s.Labels = maps.Clone(c.Labels)
 	s.Ports = slices.Clone(c.Ports)
+	s.Mounts = slices.Clone(c.Mounts)
 	s.Endpoints = slices.Clone(c.Endpoints)
 	for i, e := range s.Endpoints {
 		s.Endpoints[i].Aliases = slices.Clone(e.Aliases)
 	}
 	slices.SortFunc(s.Endpoints, func(a, b driver.Endpoint) int { return strings.Compare(a.Network, b.Network) })
+	s.Addresses = nil
+	for _, e := range s.Endpoints {
+		if address := c.live[e.Network]; address != "" {
+			s.Addresses = append(s.Addresses, address)
+		}
+	}
+	if c.lastOn != nil {
+		s.NetworkIDs = slices.Sorted(maps.Values(c.lastOn))
+	}
 	if !c.givenRecord {
 		s.Record = nil
 		s.Record, _ = json.Marshal(record{s, c.asked}) // these types always encode
@@ -123,9 +138,9 @@ func (d *Driver) hasAll(name, image string, endpoints []driver.Endpoint) error {
 // add puts a new container there, and the volumes that it names, as Docker does.
 func (d *Driver) add(c *container) {
 	d.containers[c.ID] = c
-	for _, name := range c.Mounts {
-		if _, ok := d.volumes[name]; !ok {
-			d.addVolume(driver.VolumeSpec{Name: name, Driver: "local"})
+	for _, m := range c.Mounts {
+		if _, ok := d.volumes[m.Source]; !ok && !m.Bind {
+			d.addVolume(driver.VolumeSpec{Name: m.Source, Driver: "local"})
 		}
 	}
 	d.emitContainer(c, "create")
@@ -137,6 +152,7 @@ func (d *Driver) newContainer(spec driver.ContainerSpec) *container {
 		Name:          spec.Name,
 		Image:         spec.Image,
 		ImageID:       "sha256:" + spec.Image,
+		ImageDigest:   digestOf(spec.Image),
 		Labels:        maps.Clone(spec.Labels),
 		State:         driver.StateCreated,
 		CreatedAt:     d.clock(),
@@ -149,10 +165,9 @@ func (d *Driver) newContainer(spec driver.ContainerSpec) *container {
 		c.Endpoints = append(c.Endpoints, endpointOf(c, e))
 	}
 	for _, m := range spec.Mounts {
-		if !m.Bind {
-			c.Mounts = append(c.Mounts, m.Source)
-		}
+		c.Mounts = append(c.Mounts, mountOf(m))
 	}
+	slices.SortFunc(c.Mounts, func(a, b driver.Mount) int { return strings.Compare(a.Target, b.Target) })
 	if h := spec.Healthcheck; h != nil {
 		c.NoHealthcheck = h.Disable || len(h.Test) > 0 && h.Test[0] == "NONE"
 		c.Healthcheck = !c.NoHealthcheck && len(h.Test) > 0
@@ -164,11 +179,22 @@ func (d *Driver) newContainer(spec driver.ContainerSpec) *container {
 	return c
 }
 
-// endpointOf returns e as it is reported: aliases sorted, without the name.
-func endpointOf(c *container, e driver.Endpoint) driver.Endpoint {
-	aliases := slices.DeleteFunc(slices.Clone(e.Aliases), func(a string) bool { return a == c.Name })
-	slices.Sort(aliases)
-	return driver.Endpoint{Network: e.Network, Aliases: slices.Compact(aliases)}
+// mountOf returns m as it is reported.
+func mountOf(m driver.Mount) driver.Mount {
+	mode := "rw"
+	if slices.Contains(strings.Split(m.Mode, ","), "ro") {
+		mode = "ro"
+	}
+	m.Mode = mode
+	return m
+}
+
+// digestOf is the image itself if it is one by digest.
+func digestOf(image string) string {
+	if !strings.Contains(image, "@") {
+		return ""
+	}
+	return image
 }
 
 // Start implements driver.Driver.
@@ -178,7 +204,7 @@ func (d *Driver) Start(ctx context.Context, id string) error {
 		if err != nil || c.Running() || c.State == driver.StateRestarting {
 			return err
 		}
-		c.Restarts = 0
+		c.Restarts, c.stopped = 0, false
 		return d.start(c)
 	})
 }
@@ -190,11 +216,12 @@ func (d *Driver) Stop(ctx context.Context, id string) error {
 		switch {
 		case c == nil:
 		case c.Running():
+			c.stopped = true
 			d.end(c, 0)
 			d.emitContainer(c, "stop")
 		case c.State == driver.StateRestarting:
 			c.newLife()
-			c.State = driver.StateExited
+			c.State, c.stopped = driver.StateExited, true
 			d.emitContainer(c, "stop")
 		}
 		return nil
@@ -248,48 +275,6 @@ func (d *Driver) SetRestartPolicy(ctx context.Context, id, policy string) error 
 	})
 }
 
-// Connect implements driver.Driver.
-func (d *Driver) Connect(ctx context.Context, id string, endpoint driver.Endpoint) error {
-	return d.call(ctx, "connect", d.nameOf(id)+" "+endpoint.Network, func() error {
-		c, err := d.mustFind(id)
-		if err != nil {
-			return err
-		}
-		network, ok := d.networks[endpoint.Network]
-		if !ok {
-			return errNoNetwork(endpoint.Network)
-		}
-		if c.endpoint(endpoint.Network) < 0 {
-			c.Endpoints = append(c.Endpoints, endpointOf(c, endpoint))
-			d.emit("network", "connect", network.ID, network.Name)
-		}
-		return nil
-	})
-}
-
-// Disconnect implements driver.Driver.
-func (d *Driver) Disconnect(ctx context.Context, id, network string) error {
-	return d.call(ctx, "disconnect", d.nameOf(id)+" "+network, func() error {
-		c := d.find(id)
-		if c == nil {
-			return nil
-		}
-		if i := c.endpoint(network); i >= 0 {
-			c.Endpoints = slices.Delete(c.Endpoints, i, i+1)
-			d.emit("network", "disconnect", d.networks[network].ID, network)
-		}
-		return nil
-	})
-}
-
-func (c *container) endpoint(network string) int {
-	return slices.IndexFunc(c.Endpoints, func(e driver.Endpoint) bool { return e.Network == network })
-}
-
 func errNameTaken(name string, by *container) error {
 	return graft.Errorf(graft.CodeConflict, "the container name %q is already in use by container %.12s", name, by.ID)
-}
-
-func errNoNetwork(name string) error {
-	return graft.Errorf(graft.CodeNotFound, "there is no network %q: create it first", name)
 }

@@ -44,6 +44,7 @@ type Driver struct {
 
 	mu         sync.Mutex
 	serial     int
+	addresses  int
 	containers map[string]*container // by id
 	networks   map[string]driver.Network
 	volumes    map[string]driver.Volume
@@ -94,7 +95,8 @@ func (d *Driver) AddImage(ref string, behaviour Behaviour) {
 // AddContainer puts a container there that nobody created through the driver,
 // such as a component of the orchestrator, and returns its id. It gets an id,
 // the state running, a record, and its image and the networks of its endpoints,
-// where these are missing.
+// where these are missing. Whether its ports and addresses are free is not
+// asked.
 func (d *Driver) AddContainer(c driver.Container) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -125,8 +127,16 @@ func (d *Driver) AddContainer(c driver.Container) string {
 			c.NetworkMode = e.Network
 		}
 	}
+	if c.ImageDigest == "" {
+		c.ImageDigest = digestOf(c.Image)
+	}
 	added := &container{Container: c, givenRecord: c.Record != nil}
 	d.containers[c.ID] = added
+	for _, e := range c.Endpoints {
+		if c.Running() {
+			d.join(added, e)
+		}
+	}
 	d.emitContainer(added, "create")
 	if c.Running() {
 		d.emitContainer(added, "start")
@@ -167,16 +177,20 @@ func (d *Driver) SetAway(away bool) {
 	defer d.mu.Unlock()
 	d.away = away
 	if away {
-		for l := range d.listeners {
-			l.broken = errAway()
-			l.notify()
-		}
+		d.breakWatches()
+	}
+}
+
+func (d *Driver) breakWatches() {
+	for l := range d.listeners {
+		l.broken = errAway()
+		l.notify()
 	}
 }
 
 // Calls returns the calls so far that change something, one string each: the
 // operation and its target. Operations are create, recreate, start, stop, remove,
-// rename, set-restart-policy, connect, disconnect, pull, create-network,
+// rename, set-restart-policy, connect, reconnect, disconnect, pull, create-network,
 // remove-network, create-volume and remove-volume; hooks also see info,
 // observe, watch and logs. Containers and networks are called by their names,
 // whatever the caller used.
@@ -250,7 +264,7 @@ func (d *Driver) enter(ctx context.Context, op, target string) (func(op, target 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch op {
-	case "info", "observe", "watch", "logs":
+	case "info", "observe", "watch", "logs", "has-image":
 	default:
 		d.calls = append(d.calls, strings.TrimSpace(op+" "+target))
 	}

@@ -29,6 +29,10 @@ func TestConformance(t *testing.T) {
 			Missing:    "example.org/none@sha256:3",
 			HealthTest: []string{"CMD", "/app", "-healthcheck"},
 			FreePort:   func() uint16 { return uint16(20000 + port.Add(1)) },
+			Subnet: func(name string) string {
+				d.AddNetwork(driver.Network{Name: name, Driver: "bridge"})
+				return "10.213.0.7"
+			},
 			OwnImage: func() (string, func()) {
 				const image = "example.org/own@sha256:4"
 				d.AddImage(image, fake.Behaviour{})

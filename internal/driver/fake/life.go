@@ -45,6 +45,9 @@ func (d *Driver) start(c *container) error {
 	c.newLife()
 	c.State, c.StartedAt = driver.StateRunning, d.clock()
 	c.Error, c.ExitCode, c.OOMKilled = "", 0, false
+	for _, e := range c.Endpoints {
+		d.join(c, e)
+	}
 	d.print(c, c.expand(behaviour.Output))
 	d.emitContainer(c, "start")
 	if !c.NoHealthcheck && (c.Healthcheck || behaviour.HealthAfter > 0 || behaviour.Unhealthy) {
@@ -73,36 +76,18 @@ func (d *Driver) canStart(c *container, behaviour Behaviour) error {
 		return behaviour.StartError
 	}
 	for _, e := range c.Endpoints {
-		if _, ok := d.networks[e.Network]; !ok {
+		if id := c.lastOn[e.Network]; id != "" && d.networks[e.Network].ID != id {
 			return errNoNetwork(e.Network)
 		}
 	}
-	for _, other := range d.containers {
-		if other == c || !other.Running() {
-			continue
-		}
-		for _, theirs := range other.Ports {
-			for _, ours := range c.Ports {
-				if collide(ours, theirs) {
-					return graft.Errorf(graft.CodeConflict, "host port %d is already in use: container %q has it",
-						ours.HostPort, other.Name)
-				}
-			}
-		}
-	}
-	return nil
-}
-
-func collide(a, b driver.Port) bool {
-	everywhere := func(ip string) bool { return ip == "" || ip == "0.0.0.0" || ip == "::" }
-	return a.HostPort != 0 && a.HostPort == b.HostPort && a.Protocol == b.Protocol &&
-		(a.HostIP == b.HostIP || everywhere(a.HostIP) || everywhere(b.HostIP))
+	return d.canJoin(c, c.Endpoints)
 }
 
 // end ends a container's life, and itself if it is to be removed then.
 func (d *Driver) end(c *container, code int) {
 	c.newLife()
 	c.State, c.ExitCode, c.FinishedAt, c.Health = driver.StateExited, code, d.clock(), ""
+	c.live, c.published = nil, false
 	d.emitContainer(c, "die")
 	if c.AutoRemove {
 		d.drop(c)

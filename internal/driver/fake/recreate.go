@@ -14,9 +14,8 @@ import (
 // does not tell.
 type asked struct {
 	Environment   map[string]string
-	Mounts        []string // names of volumes
-	Healthcheck   bool     // it asks for one
-	NoHealthcheck bool     // it forbids one
+	Healthcheck   bool // it asks for one
+	NoHealthcheck bool // it forbids one
 }
 
 // record is everything of a container that it can be made again from.
@@ -28,9 +27,9 @@ type record struct {
 // Recreate implements driver.Driver.
 func (d *Driver) Recreate(ctx context.Context, written json.RawMessage, name string) error {
 	return d.call(ctx, "recreate", name, func() error {
-		var r record
-		if err := json.Unmarshal(written, &r); err != nil || r.ID == "" {
-			return graft.WrapError(graft.CodeInvalid, err, "the record of the container can't be read")
+		r, err := readRecord(written)
+		if err != nil {
+			return err
 		}
 		if err := d.hasAll(name, r.Image, r.Endpoints); err != nil {
 			return err
@@ -44,12 +43,21 @@ func (d *Driver) Recreate(ctx context.Context, written json.RawMessage, name str
 	})
 }
 
+func readRecord(written json.RawMessage) (*record, error) {
+	var r record
+	if err := json.Unmarshal(written, &r); err != nil || r.ID == "" {
+		return nil, graft.WrapError(graft.CodeInvalid, err, "the record of the container can't be read")
+	}
+	return &r, nil
+}
+
 // drop removes a container that does not run.
 func (d *Driver) drop(c *container) {
 	if _, ok := d.containers[c.ID]; !ok {
 		return
 	}
 	c.newLife()
+	c.live, c.published = nil, false
 	c.State = driver.StateRemoving // for who follows its output
 	delete(d.containers, c.ID)
 	d.emitContainer(c, "destroy")

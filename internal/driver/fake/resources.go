@@ -36,13 +36,26 @@ func (d *Driver) RemoveImage(image string) {
 	delete(d.present, image)
 }
 
+// AddNetwork puts a network there that nobody created through the driver, and
+// returns its id.
+func (d *Driver) AddNetwork(n driver.Network) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if n.ID == "" {
+		n.ID = d.newID()
+	}
+	d.networks[n.Name] = n
+	d.emit("network", "create", n.ID, n.Name)
+	return n.ID
+}
+
 // CreateNetwork implements driver.Driver.
 func (d *Driver) CreateNetwork(ctx context.Context, spec driver.NetworkSpec) error {
 	return d.call(ctx, "create-network", spec.Name, func() error {
 		if n, ok := d.networks[spec.Name]; ok {
 			return sameLabels("network", spec.Name, spec.Labels, n.Labels)
 		}
-		n := driver.Network{ID: d.newID(), Name: spec.Name, Driver: spec.Driver, Labels: maps.Clone(spec.Labels)}
+		n := driver.Network{ID: d.newID(), Name: spec.Name, Driver: spec.Driver, Internal: spec.Internal, Labels: maps.Clone(spec.Labels)}
 		d.networks[spec.Name] = n
 		d.emit("network", "create", n.ID, n.Name)
 		return nil
@@ -57,7 +70,7 @@ func (d *Driver) RemoveNetwork(ctx context.Context, idOrName string) error {
 			return nil
 		}
 		for _, c := range d.containers {
-			if c.Running() && c.endpoint(n.Name) >= 0 {
+			if c.Running() && c.lastOn[n.Name] == n.ID {
 				return graft.Errorf(graft.CodeConflict, "network %q is still in use: container %q is on it", n.Name, c.Name)
 			}
 		}
@@ -114,7 +127,7 @@ func (d *Driver) RemoveVolume(ctx context.Context, name string) error {
 			return nil
 		}
 		for _, c := range d.containers {
-			if slices.Contains(c.Mounts, name) {
+			if slices.ContainsFunc(c.Mounts, func(m driver.Mount) bool { return !m.Bind && m.Source == name }) {
 				return graft.Errorf(graft.CodeConflict, "volume %q is still in use: container %q mounts it", name, c.Name)
 			}
 		}

@@ -179,6 +179,25 @@ func swapOfTwoInstallations(t *testing.T, s *store.Store) {
 	wantCode(t, s.SaveSwap(t.Context(), store.Swap{Component: "d", InstallationID: graft.NewID(time.Now()), Record: json.RawMessage(`{}`)}), graft.CodeConflict)
 }
 
+func swapChangesHands(t *testing.T, s *store.Store) {
+	first, second := createInstallation(t, s, "one"), createInstallation(t, s, "two")
+	noError(t, s.SaveSwap(t.Context(), store.Swap{Component: "c", InstallationID: first.ID, Service: "c", Record: json.RawMessage(`{}`)}))
+	noError(t, s.SetSwapWay(t.Context(), "c", false, graft.SwapStandby, "it ended"))
+	noError(t, s.SetSwapWay(t.Context(), "c", true, graft.SwapCold, "it ended too"))
+	swap := must(s.Swaps(t.Context()))(t)[0]
+	equal(t, []any{swap.Way, swap.WayBack, swap.Reason}, []any{graft.SwapStandby, graft.SwapCold, "it ended too"})
+
+	wantCode(t, s.ClaimSwap(t.Context(), "c", second.ID, graft.NewID(time.Now()), "c"), graft.CodeConflict)
+	noError(t, s.ClaimSwap(t.Context(), "c", first.ID, second.ID, "c2"))
+	noError(t, s.ClaimSwap(t.Context(), "c", first.ID, second.ID, "c2")) // again
+	swap = must(s.Swaps(t.Context()))(t)[0]
+	equal(t, []any{swap.InstallationID, swap.Service, swap.Way, swap.WayBack, swap.Reason},
+		[]any{second.ID, "c2", graft.SwapWay(""), graft.SwapWay(""), ""})
+	wantCode(t, s.ClaimSwap(t.Context(), "c", first.ID, first.ID, "c"), graft.CodeConflict)
+	noError(t, s.DeleteInstallation(t.Context(), first.ID))
+	wantCode(t, s.ClaimSwap(t.Context(), "c", second.ID, first.ID, "c"), graft.CodeConflict)
+}
+
 func swapKeepsInstallation(t *testing.T, s *store.Store) {
 	i := createInstallation(t, s, "a")
 	noError(t, s.SaveSwap(t.Context(), store.Swap{Component: "c", InstallationID: i.ID, Record: json.RawMessage(`{}`)}))

@@ -1,0 +1,383 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/moby/moby/api/types/container"
+	docker "github.com/moby/moby/client"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/dockertest"
+)
+
+// theatre is what all runs share: they are many, and only the engine and what
+// it works on need to be their own.
+type theatre struct {
+	site    *site
+	market  *process
+	binary  string
+	core    string   // the component's image
+	plugin  v1.Image // what the images of addons are made from
+	ports   atomic.Int32
+	running chan struct{} // has room for those that may run at a time
+}
+
+// newTheatre lets n runs go on at a time.
+func newTheatre(t *testing.T, n int) *theatre {
+	t.Helper()
+	s := newSite(t)
+	th := &theatre{
+		site: s, market: s.up(graft.PlaneRoot, t.TempDir(), "marketplace"), binary: buildGraft(t),
+		core: s.imageNamed("core", "NAME=core"), plugin: dockertest.Build(t), running: make(chan struct{}, n),
+	}
+	th.ports.Store(10000)
+	return th
+}
+
+// port returns a port of this host that nobody listens on. It is none of those
+// that outgoing connections take by themselves: between a component's end and a
+// plugin's start nobody else may have it.
+func (th *theatre) port(t *testing.T) string {
+	t.Helper()
+	for {
+		port := strconv.Itoa(int(th.ports.Add(1)))
+		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:"+port)
+		if err == nil {
+			_ = listener.Close()
+			return port
+		}
+	}
+}
+
+// image returns an image that Docker does not have yet.
+func (th *theatre) image(t *testing.T, run string) string {
+	t.Helper()
+	config, err := th.plugin.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config = config.DeepCopy()
+	config.Config.Env = append(config.Config.Env, "NAME=plugin", "RUN="+run)
+	image, err := mutate.ConfigFile(th.plugin, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dockertest.Push(t, image, th.site.registry+"/plugin:"+run).Tag
+}
+
+// performance is one telling of a story, with an engine that may be killed in
+// the middle of it.
+type performance struct {
+	*site
+	*program
+	t       *testing.T
+	theatre *theatre
+	proxy   *dockerProxy
+	image   string
+	cluster graft.Plane
+
+	// Of the component, if the story has one.
+	component string // its name
+	id        string
+	port      string
+	before    map[string]any
+	owners    *owners
+}
+
+// perform tells a story and kills the engine at its nth changing call. It is
+// false if there is no such call.
+func (th *theatre) perform(t *testing.T, s *story, after bool, n int) bool {
+	p := th.prepare(t, s.component)
+	hit := ""
+	p.proxy.strike = &strike{at: n, after: after, hit: func(call string) {
+		if err := p.crash(func() { hit = call }); err != nil {
+			t.Errorf("after a crash at %s: %v", call, err)
+		}
+	}}
+	p.program = p.startProgram(th.binary, p.proxy.host())
+	s.tell(p)
+	p.retire()
+	t.Logf("killed at %q of %q", hit, p.proxy.made())
+	p.nothingLeaked()
+	if s.component {
+		p.componentIsBack()
+	}
+	return hit != ""
+}
+
+// prepare makes everything but the engine.
+func (th *theatre) prepare(t *testing.T, component bool) *performance {
+	t.Helper()
+	p := &performance{t: t, theatre: th, proxy: newDockerProxy(t), cluster: graft.PlaneCluster}
+	p.site = &site{t: t, docker: dockertest.Client(t), registry: th.site.registry, market: th.site.market, prefix: dockertest.Name(t)}
+	p.image = th.image(t, strings.TrimPrefix(p.prefix, "graft-test-"))
+	if component {
+		p.setComponent()
+	}
+	return p
+}
+
+func (p *performance) setComponent() {
+	p.component, p.port = p.prefix+"-scheduler", p.theatre.port(p.t)
+	p.id = p.site.component(p.cluster, p.component, p.theatre.core, p.port)
+	p.before = p.normalised(p.id)
+	p.owners = p.watchOwners()
+}
+
+// publish publishes an addon of these services.
+func (p *performance) publish(services ...string) *graft.Addon {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
+	defer cancel()
+	addon, err := p.theatre.market.Publish(ctx, []byte(p.addon("better", services...)))
+	for err == nil && addon.Status == graft.AddonUnderReview {
+		addon, err = p.theatre.market.WaitAddon(ctx, addon.ID, addon.Revision)
+	}
+	if err != nil || addon.Status != graft.AddonApproved {
+		p.t.Fatalf("publish: %+v, %v", addon, err)
+	}
+	return addon
+}
+
+// componentIsBack fails unless the component is what and where it was.
+func (p *performance) componentIsBack() {
+	p.t.Helper()
+	answers(p.t, p.port, "core")
+	if c := p.inspect(p.component); c.ID != p.id {
+		p.t.Errorf("the component's name has container %s, not %s", c.ID, p.id)
+	}
+	if diff := cmp.Diff(p.before, p.normalised(p.id)); diff != "" {
+		p.t.Errorf("the component is not as it was (-before +after):\n%s", diff)
+	}
+	if problems := p.owners.end(); len(problems) > 0 {
+		p.t.Errorf("meanwhile: %s", strings.Join(problems, "\n"))
+	}
+	if got := p.owners.now(p.t.Context()); !slices.Equal(got, []string{p.id}) {
+		p.t.Errorf("the name %s leads to containers %q, want %s", p.component, got, p.id)
+	}
+}
+
+// nothingLeaked fails unless all that the engine made is gone. The last of it
+// may have ended with the engine that was killed.
+func (p *performance) nothingLeaked() {
+	p.t.Helper()
+	if left := p.left(); len(left) > 0 {
+		p.t.Errorf("leaked: %s", strings.Join(left, ", "))
+	}
+}
+
+// awaitNothing returns once all that the engine made is gone.
+func (p *performance) awaitNothing() {
+	p.t.Helper()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	late := time.After(patience)
+	for len(p.left()) > 0 {
+		select {
+		case <-again.C:
+		case <-late:
+			return // nothingLeaked tells
+		}
+	}
+}
+
+// left returns what there is in Docker of this run beside its component.
+func (p *performance) left() []string {
+	p.t.Helper()
+	var left []string
+	note := func(kind, name string, labels map[string]string) {
+		for _, text := range append(slices.Collect(maps.Values(labels)), name) {
+			if strings.Contains(text, p.prefix) {
+				left = append(left, kind+" "+name)
+				return
+			}
+		}
+	}
+	containers, err := p.docker.ContainerList(p.t.Context(), docker.ContainerListOptions{All: true})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, c := range containers.Items {
+		if c.ID != p.id {
+			note("container", strings.Join(c.Names, " "), c.Labels)
+		}
+	}
+	networks, err := p.docker.NetworkList(p.t.Context(), docker.NetworkListOptions{})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, n := range networks.Items {
+		if p.component == "" || n.Name != p.prefix+"-oakestra" {
+			note("network", n.Name, n.Labels)
+		}
+	}
+	volumes, err := p.docker.VolumeList(p.t.Context(), docker.VolumeListOptions{})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, v := range volumes.Items {
+		note("volume", v.Name, v.Labels)
+	}
+	return left
+}
+
+// owners watches who answers to a component's name: the running containers on
+// its network that bear it, as their name or as an alias.
+type owners struct {
+	*performance
+	network string
+	cancel  context.CancelFunc
+	ended   chan struct{}
+
+	problems []string // of whoever watches, until ended is closed
+}
+
+// A handover may be seen in the middle, once. Seen several times in a row, two
+// containers have the name.
+const (
+	ownersPause = 50 * time.Millisecond
+	handover    = 3
+)
+
+func (p *performance) watchOwners() *owners {
+	ctx, cancel := context.WithCancel(p.t.Context())
+	w := &owners{performance: p, network: p.prefix + "-oakestra", cancel: cancel, ended: make(chan struct{})}
+	go w.watch(ctx)
+	p.t.Cleanup(func() { w.end() })
+	return w
+}
+
+// end ends the watch and returns what was wrong.
+func (w *owners) end() []string {
+	w.cancel()
+	<-w.ended
+	return w.problems
+}
+
+func (w *owners) watch(ctx context.Context) {
+	defer close(w.ended)
+	pause := time.NewTicker(ownersPause)
+	defer pause.Stop()
+	several := 0
+	for {
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return
+		}
+		containers := w.running(ctx)
+		if len(containers) < 2 {
+			several = 0
+			continue
+		}
+		if ids := w.publishing(containers); len(ids) > 1 {
+			w.problems = append(w.problems, fmt.Sprintf("host port %s was published by %q", w.port, ids))
+		}
+		ids := w.owning(ctx, containers)
+		if several++; len(ids) < 2 {
+			several = 0
+		}
+		if several == handover {
+			w.problems = append(w.problems, fmt.Sprintf("the name %s led to %q", w.component, ids))
+		}
+	}
+}
+
+// now returns the ids of the owners.
+func (w *owners) now(ctx context.Context) []string {
+	return w.owning(ctx, w.running(ctx))
+}
+
+// running returns the containers that run on the component's network.
+func (w *owners) running(ctx context.Context) []container.Summary {
+	found, err := w.docker.ContainerList(ctx, docker.ContainerListOptions{Filters: make(docker.Filters).Add("network", w.network)})
+	if err != nil && ctx.Err() == nil {
+		w.problems = append(w.problems, err.Error())
+	}
+	return found.Items
+}
+
+// publishing returns those that have the component's host port.
+func (w *owners) publishing(containers []container.Summary) []string {
+	var ids []string
+	for _, c := range containers {
+		if slices.ContainsFunc(c.Ports, func(p container.PortSummary) bool { return strconv.Itoa(int(p.PublicPort)) == w.port }) {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids
+}
+
+// owning returns those that bear the component's name on its network.
+func (w *owners) owning(ctx context.Context, containers []container.Summary) []string {
+	var ids []string
+	for _, c := range containers {
+		result, err := w.docker.ContainerInspect(ctx, c.ID, docker.ContainerInspectOptions{})
+		if err != nil || !result.Container.State.Running {
+			continue // it is gone meanwhile
+		}
+		endpoint := result.Container.NetworkSettings.Networks[w.network]
+		if endpoint == nil {
+			continue
+		}
+		if result.Container.Name == "/"+w.component || slices.Contains(endpoint.Aliases, w.component) {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids
+}
+
+// gather tells a story once for each position, as many at a time as the theatre
+// has room for, and returns at how many positions the engine was killed.
+func (th *theatre) gather(t *testing.T, s *story, after bool) int {
+	var points atomic.Int32
+	var over atomic.Bool
+	var all sync.WaitGroup
+	for n := 1; ; n++ {
+		th.running <- struct{}{}
+		late := outOfTime(t)
+		if late {
+			t.Errorf("the time of this test run is over, at position %d", n)
+		}
+		if late || over.Load() {
+			<-th.running
+			break
+		}
+		all.Go(func() {
+			defer func() { <-th.running }()
+			t.Run(fmt.Sprint(n), func(t *testing.T) {
+				killed := false
+				defer func() { // also when the story ends in the middle
+					if !killed || t.Failed() {
+						over.Store(true)
+					}
+				}()
+				if killed = th.perform(t, s, after, n); killed {
+					points.Add(1)
+				}
+			})
+		})
+	}
+	all.Wait()
+	return int(points.Load())
+}
+
+// outOfTime is whether what begins now may be cut off by the end of the whole
+// test run, which would leave processes and containers behind.
+func outOfTime(t *testing.T) bool {
+	deadline, ok := t.Deadline()
+	return ok && time.Until(deadline) < patience
+}

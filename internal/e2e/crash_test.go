@@ -1,0 +1,143 @@
+package e2e_test
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/graftplatform/graft"
+)
+
+// gate makes the gate of a plugin shorter: each story passes several.
+const gate = `"stable_for":"300ms"`
+
+// performances is how many stories are told at a time: each takes up to three
+// of the thirty networks that Docker has addresses for.
+const performances = 6
+
+// story is what users do with one addon, and what must come of it wherever the
+// engine is killed.
+type story struct {
+	name      string
+	component bool // there is one to replace
+	least     int  // positions, or it means nothing
+	tell      func(*performance)
+}
+
+func stories() []*story {
+	return []*story{
+		{name: "plugin", component: true, least: 40, tell: tellPlugin},
+		{name: "bad plugin", component: true, least: 10, tell: tellBadPlugin},
+		{name: "extension", least: 15, tell: tellExtension},
+	}
+}
+
+// TestKilledAtEveryCall kills the real process at each changing call that it
+// makes to the real Docker, before Docker hears of it and after it is done, and
+// starts the next one. Wherever that is: the story ends as it should, nothing
+// is left behind, and nobody ever shares a component's name.
+func TestKilledAtEveryCall(t *testing.T) {
+	t.Parallel()
+	th := newTheatre(t, performances)
+	start := time.Now()
+	var total atomic.Int32
+	var all sync.WaitGroup
+	for _, s := range stories() {
+		all.Go(func() {
+			t.Run(s.name, func(t *testing.T) {
+				var before, after int
+				var both sync.WaitGroup
+				both.Go(func() { t.Run("before", func(t *testing.T) { before = th.gather(t, s, false) }) })
+				both.Go(func() { t.Run("after", func(t *testing.T) { after = th.gather(t, s, true) }) })
+				both.Wait()
+				t.Logf("killed at %d points before and %d points after a call", before, after)
+				if min(before, after) < s.least && !t.Failed() {
+					t.Errorf("that is less than %d: the story is too short to mean anything", s.least)
+				}
+				total.Add(int32(before + after))
+			})
+		})
+	}
+	all.Wait()
+	t.Logf("killed at %d points in all, in %v", total.Load(), time.Since(start).Round(time.Second))
+}
+
+// tellPlugin is the life of an addon whose one service takes a component's
+// place, and whose other one has a volume and a network.
+func tellPlugin(p *performance) {
+	addon := p.publish(
+		service(p.component, p.image, gate),
+		service(p.prefix+"-side", p.image, `"volumes":["data:/data"],"networks":["back"]`),
+	)
+	p.live(addon, p.port)
+}
+
+// tellBadPlugin is the short life of one that ends by itself, soon after its
+// start but long before its gate would be passed.
+func tellBadPlugin(p *performance) {
+	addon := p.publish(service(p.component, p.image, `"environment":{"EXIT_CODE":"7","EXIT_AFTER":"100ms"}`))
+	inst := p.install(addon)
+	inst = p.await(inst.ID, "restored", func(i *graft.Installation) bool {
+		return i.Details != nil && i.Details.Outcome == graft.OutcomeRestored
+	})
+	if inst.Status != graft.StatusFailed || inst.Details.Reason == "" {
+		p.t.Errorf("it is %s: %+v", inst.Status, inst.Details)
+	}
+	answers(p.t, p.port, "core")
+	p.leave(inst.ID)
+}
+
+// tellExtension is the life of an addon with two services, the first one on
+// this orchestrator: its network goes with it.
+func tellExtension(p *performance) {
+	port := p.theatre.port(p.t)
+	addon := p.publish(
+		service(p.prefix+"-web", p.image, `"ports":{"8080":"`+port+`"}`, `"volumes":["data:/data"]`),
+		service(p.prefix+"-worker", p.image, `"depends_on":{"`+p.prefix+`-web":{"condition":"service_started"}}`),
+	)
+	p.live(addon, port)
+}
+
+// live installs an addon, disables it, enables it again and uninstalls it. Once
+// the engine was killed, the way to the end is the shortest one: an uninstall is
+// a disabling, too.
+func (p *performance) live(addon *graft.Addon, port string) {
+	p.t.Helper()
+	id := p.install(addon).ID
+	p.active(id, port)
+	if !p.proxy.struck() {
+		p.desire(id, false)
+		p.done(p.awaitStatus(id, graft.StatusDisabled))
+		if p.component != "" {
+			answers(p.t, port, "core")
+		}
+	}
+	if !p.proxy.struck() {
+		p.desire(id, true)
+		p.active(id, port)
+	}
+	p.leave(id)
+}
+
+// active waits for an addon to run.
+func (p *performance) active(id, port string) {
+	p.t.Helper()
+	p.done(p.awaitStatus(id, graft.StatusActive))
+	answers(p.t, port, "plugin")
+}
+
+// done fails unless the last operation succeeded.
+func (p *performance) done(inst *graft.Installation) {
+	p.t.Helper()
+	if inst.Details == nil || inst.Details.Outcome != graft.OutcomeDone {
+		p.t.Errorf("%s, but the outcome is not done: %+v", inst.Status, inst.Details)
+	}
+}
+
+// leave uninstalls an addon.
+func (p *performance) leave(id string) {
+	p.t.Helper()
+	p.uninstall(id)
+	p.awaitNothing()
+}

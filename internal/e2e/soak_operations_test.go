@@ -1,0 +1,255 @@
+//go:build soak
+
+package e2e_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	docker "github.com/moby/moby/client"
+
+	"github.com/graftplatform/graft"
+)
+
+// mostHurt is how often an addon's containers are killed while it is enabled:
+// each time the engine waits longer before it starts them again.
+const mostHurt = 3
+
+// soakComponent is a container of the orchestrator.
+type soakComponent struct {
+	name   string
+	port   string // on the host
+	id     string
+	before map[string]any // normalised
+	// removed is whether its container was removed by somebody: then it is
+	// another one that comes back.
+	removed bool
+}
+
+// soakAddon is an addon and what users want of it.
+type soakAddon struct {
+	name     string
+	addon    string         // id in the marketplace
+	replaces *soakComponent // nil: nothing
+	port     string         // of an extension
+	bad      bool           // it never passes its gate
+	id       string         // of the installation; empty: there is none
+	enabled  bool
+	hurt     int
+}
+
+// populate makes the components and publishes the addons.
+func (s *soak) populate() {
+	core := s.imageNamed("core", "NAME=core")
+	for _, name := range []string{"scheduler", "manager"} {
+		c := &soakComponent{name: s.prefix + "-" + name, port: freePort(s.t)}
+		c.id = s.component(graft.PlaneCluster, c.name, core, c.port)
+		c.before = s.normalised(c.id)
+		s.components = append(s.components, c)
+	}
+	scheduler, manager := s.components[0], s.components[1]
+	image := s.imageNamed("addon")
+	plugin := func(name string, c *soakComponent, more ...string) {
+		more = append([]string{`"stable_for":"300ms"`, `"environment":{"NAME":"` + name + `"}`}, more...)
+		s.publishAs(&soakAddon{name: name, replaces: c}, service(c.name, image, more...))
+	}
+	plugin("one", scheduler)
+	plugin("two", scheduler, `"healthcheck":{"test":["CMD","/app","-healthcheck"],"interval":"200ms"}`)
+	plugin("three", scheduler, `"volumes":["data:/data"]`)
+	plugin("four", manager)
+	s.publishAs(&soakAddon{name: "pair", replaces: manager},
+		service(manager.name, image, `"environment":{"NAME":"pair"}`, `"networks":["back"]`),
+		service(s.prefix+"-side", image, `"networks":["back"]`, `"volumes":["side:/data"]`))
+	port := freePort(s.t)
+	s.publishAs(&soakAddon{name: "web", port: port},
+		service(s.prefix+"-web", image, `"environment":{"NAME":"web"}`, `"ports":{"8080":"`+port+`"}`, `"volumes":["data:/data"]`))
+	s.publishAs(&soakAddon{name: "tool"}, service(s.prefix+"-tool", image))
+	bad := func(name string, c *soakComponent, more string) {
+		s.publishAs(&soakAddon{name: name, replaces: c, bad: true}, service(c.name, image, more))
+	}
+	bad("exits", scheduler, `"environment":{"EXIT_CODE":"7","EXIT_AFTER":"100ms"}`)
+	bad("cannot-start", manager, `"entrypoint":["/nothing"]`)
+	bad("unhealthy", scheduler, `"healthcheck":{"test":["CMD","/nothing"],"interval":"100ms","retries":1}`)
+}
+
+func (s *soak) publishAs(a *soakAddon, services ...string) {
+	s.t.Helper()
+	p := &process{Client: s.graft.Client, t: s.t}
+	published := p.publish(s.addon(a.name, services...))
+	if published.Status != graft.AddonApproved {
+		s.t.Fatalf("addon %s is %s: %+v", a.name, published.Status, published.Verification)
+	}
+	a.addon = published.ID
+	s.addons = append(s.addons, a)
+}
+
+func (s *soak) install(a *soakAddon, supersede bool) {
+	inst, err := s.graft.InstallWith(s.t.Context(), graft.InstallRequest{MarketplaceID: a.addon, Supersede: supersede})
+	switch graft.ErrorCode(err) {
+	case "":
+		a.id, a.enabled, a.hurt = inst.ID, true, 0
+		s.disturb(a)
+	case graft.CodeConflict, graft.CodeRefused: // another plugin is there
+		s.tell("  refused: %v", err)
+	default:
+		s.t.Fatalf("install %s: %v", a.name, err)
+	}
+}
+
+func (s *soak) enable(a *soakAddon) {
+	if _, err := s.graft.Enable(s.t.Context(), a.id); err != nil {
+		s.t.Fatalf("enable %s: %v", a.name, err)
+	}
+	a.enabled, a.hurt = true, 0
+	s.disturb(a)
+}
+
+func (s *soak) disable(a *soakAddon) {
+	if _, err := s.graft.Disable(s.t.Context(), a.id); err != nil {
+		s.t.Fatalf("disable %s: %v", a.name, err)
+	}
+	a.enabled = false
+	s.disturb(a)
+}
+
+func (s *soak) uninstallAddon(a *soakAddon) {
+	if a.enabled {
+		s.disable(a)
+		s.settle()
+	}
+	for a.enabled { // somebody changed his mind
+		s.disable(a)
+		s.settle()
+	}
+	if removed, err := s.graft.Delete(s.t.Context(), a.id); err != nil || !removed {
+		s.t.Fatalf("uninstall %s: removed %v, %v", a.name, removed, err)
+	}
+	a.id = ""
+}
+
+// disturb lets something happen, or nothing, while the engine is at work.
+func (s *soak) disturb(a *soakAddon) {
+	kind := s.random.IntN(8)
+	if kind > 3 {
+		return
+	}
+	moment := time.NewTimer(time.Duration(s.random.IntN(1500)) * time.Millisecond)
+	<-moment.C
+	switch kind {
+	case 0, 1:
+		s.tell("  in the middle of that: kill graft with SIGKILL")
+		s.graft.end(syscall.SIGKILL)
+		s.graft.start()
+	case 2:
+		s.tell("  in the middle of that: restart graft with SIGTERM")
+		s.graft.end(syscall.SIGTERM)
+		s.graft.start()
+	case 3:
+		s.tell("  in the middle of that: a change of mind, enabled %v", !a.enabled)
+		change := s.graft.Enable
+		if a.enabled {
+			change = s.graft.Disable
+		}
+		if _, err := change(s.t.Context(), a.id); err != nil {
+			s.t.Fatalf("change of mind about %s: %v", a.name, err)
+		}
+		a.enabled = !a.enabled
+	}
+}
+
+// restart ends graft as an upgrade would. No container may notice.
+func (s *soak) restart() {
+	before := s.running()
+	state := s.graft.end(syscall.SIGTERM)
+	if state.ExitCode() != 0 {
+		s.t.Fatalf("graft ended with %v on SIGTERM", state)
+	}
+	s.graft.start()
+	s.settle()
+	if after := s.running(); !maps.Equal(before, after) {
+		s.t.Fatalf("a restart of graft disturbed containers:\nbefore %v\nafter  %v", before, after)
+	}
+}
+
+// running returns what runs, with the time since when.
+func (s *soak) running() map[string]string {
+	running := map[string]string{}
+	for _, c := range s.containers() {
+		if c.State.Running {
+			running[c.Name] = c.ID + " since " + c.State.StartedAt
+		}
+	}
+	return running
+}
+
+func (s *soak) crash() {
+	s.graft.end(syscall.SIGKILL)
+	s.graft.start()
+}
+
+// prune removes what does not run and is ours, as "docker container prune"
+// would.
+func (s *soak) prune() {
+	for _, c := range s.containers() {
+		if c.State.Running || c.State.Restarting {
+			continue
+		}
+		s.tell("  removed %s", c.Name)
+		for _, component := range s.components {
+			component.removed = component.removed || component.id == c.ID
+		}
+		s.removeContainer(c.ID, false)
+	}
+}
+
+// hurt kills or removes a container of an addon that runs.
+func (s *soak) hurt(a *soakAddon, remove bool) {
+	a.hurt++
+	all := slices.DeleteFunc(s.containers(), func(c container.InspectResponse) bool {
+		return !c.State.Running || c.Config.Labels["oak.addon.id"] != a.id
+	})
+	if len(all) == 0 { // it was refused
+		s.tell("  it has none")
+		return
+	}
+	victim := all[s.random.IntN(len(all))]
+	s.tell("  it is %s", victim.Name)
+	if remove {
+		s.removeContainer(victim.ID, true)
+		return
+	}
+	if _, err := s.docker.ContainerKill(s.t.Context(), victim.ID, docker.ContainerKillOptions{Signal: "KILL"}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *soak) removeContainer(id string, force bool) {
+	_, err := s.docker.ContainerRemove(s.t.Context(), id, docker.ContainerRemoveOptions{Force: force, RemoveVolumes: true})
+	if err != nil && !errdefs.IsNotFound(err) && !errdefs.IsConflict(err) {
+		s.t.Fatal(err)
+	}
+}
+
+// aside is whether a component has stepped aside, as its name tells.
+func (s *soak) aside(component *soakComponent) bool {
+	return slices.ContainsFunc(s.containers(), func(c container.InspectResponse) bool {
+		return c.ID == component.id && strings.TrimPrefix(c.Name, "/") != component.name
+	})
+}
+
+// touch starts a component that is aside, or stops it if it runs. Docker may
+// refuse: its port is taken.
+func (s *soak) touch(component *soakComponent) {
+	var err error
+	if s.inspect(component.id).State.Running {
+		_, err = s.docker.ContainerStop(s.t.Context(), component.id, docker.ContainerStopOptions{})
+	} else {
+		_, err = s.docker.ContainerStart(s.t.Context(), component.id, docker.ContainerStartOptions{})
+	}
+	s.tell("  Docker's answer: %v", err)
+}

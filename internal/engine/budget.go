@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/graftplatform/graft/internal/driver"
+)
+
+// Docker starts containers that end again, for ever. A budget bounds that: one
+// that was started again too often within a time rests, longer each time, or,
+// if it is a plugin, makes room for its component.
+const (
+	defaultRetries = 5
+	budgetWindow   = 10 * time.Minute
+	firstRest      = time.Minute
+	lastRest       = 15 * time.Minute
+)
+
+// budget counts how often containers are started again.
+type budget struct {
+	retries int // within the window
+
+	mu      sync.Mutex
+	tallies map[string]*tally // by container id
+}
+
+// tally is what is known of one container's starts.
+type tally struct {
+	installation string
+	startedAt    time.Time
+	restarts     int
+	again        []time.Time // starts after the first one
+	rests        int         // how often it had to rest
+	restUntil    time.Time
+}
+
+func newBudget(retries int) *budget {
+	return &budget{retries: retries, tallies: map[string]*tally{}}
+}
+
+// see takes in an observation.
+func (b *budget) see(snapshot *driver.Snapshot, engineID string, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	there := make(map[string]bool, len(b.tallies))
+	for i := range snapshot.Containers {
+		c := &snapshot.Containers[i]
+		if c.Labels[driver.EngineLabel] != engineID {
+			continue
+		}
+		there[c.ID] = true
+		t := b.tallies[c.ID]
+		if t == nil {
+			b.tallies[c.ID] = &tally{installation: c.Labels[driver.InstallationLabel], startedAt: c.StartedAt, restarts: c.Restarts}
+			continue
+		}
+		t.count(c, now)
+		if len(t.again) > b.retries && !now.Before(t.restUntil) {
+			t.rest(now)
+		}
+	}
+	for id := range b.tallies {
+		if !there[id] {
+			delete(b.tallies, id)
+		}
+	}
+}
+
+func (t *tally) count(c *driver.Container, now time.Time) {
+	again := max(c.Restarts-t.restarts, 0)
+	if again == 0 && !t.startedAt.IsZero() && c.StartedAt.After(t.startedAt) {
+		again = 1
+	}
+	t.restarts = c.Restarts
+	t.startedAt = c.StartedAt
+	for range again {
+		t.again = append(t.again, now)
+	}
+	t.again = slices.DeleteFunc(t.again, func(at time.Time) bool { return now.Sub(at) > budgetWindow })
+	if len(t.again) == 0 && now.After(t.restUntil.Add(budgetWindow)) {
+		t.rests = 0 // it has been well for long
+	}
+}
+
+// rest lets a container rest, longer each time, with jitter; then it has its
+// whole budget again.
+func (t *tally) rest(now time.Time) {
+	pause := min(firstRest<<min(t.rests, 10), lastRest)
+	t.rests++
+	t.restUntil = now.Add(pause + rand.N(pause/4+1))
+	t.again = t.again[:0]
+}
+
+// resting returns the containers, by id, that are not to be started before some
+// time.
+func (b *budget) resting(now time.Time) map[string]time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var resting map[string]time.Time
+	for id, t := range b.tallies {
+		if now.Before(t.restUntil) {
+			if resting == nil {
+				resting = map[string]time.Time{}
+			}
+			resting[id] = t.restUntil
+		}
+	}
+	return resting
+}
+
+// forgive forgets what is known of an installation's containers, as somebody
+// wants them tried anew.
+func (b *budget) forgive(installation string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id, t := range b.tallies {
+		if t.installation == installation {
+			delete(b.tallies, id)
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/driver"
+)
+
+// Kinds of conflicts, as graft.PlannedConflict has them.
+const (
+	conflictPort      = "port"
+	conflictContainer = "container"
+	conflictNetwork   = "network"
+	conflictVolume    = "volume"
+	conflictComponent = "component"
+)
+
+// conflicts returns everything that an installation needs and somebody else
+// has, in the order of its services.
+func (w *world) conflicts(inst *graft.Installation) []graft.PlannedConflict {
+	c := conflicts{w: w, inst: inst, all: []graft.PlannedConflict{}}
+	containers := w.containersOf(inst.ID)
+	for _, service := range dependencyOrder(inst.Services) {
+		v := &want{service: service, name: w.settings.prefixed(service.Name)}
+		v.current = currentOf(containers, service, inst.Images[service.Name])
+		if startCause(w, v) != "" && w.cutOff(v.current) {
+			v.current = nil
+		}
+		if err := w.replace(inst, v); err != nil {
+			c.component(v, err)
+			continue // without the component, its ports and its name are not ours to take
+		}
+		c.service(v)
+	}
+	c.networks()
+	c.volumes()
+	return c.all
+}
+
+// conflicts gathers what is in the way of one installation.
+type conflicts struct {
+	w    *world
+	inst *graft.Installation
+	all  []graft.PlannedConflict
+}
+
+func (c *conflicts) add(kind, name, holder, format string, args ...any) {
+	c.all = append(c.all, graft.PlannedConflict{Kind: kind, Name: name, Holder: holder, Text: fmt.Sprintf(format, args...)})
+}
+
+// component notes that a service can't replace its component.
+func (c *conflicts) component(v *want, err error) {
+	holder := ""
+	component := c.w.aside(v.service.Name)
+	if component == nil {
+		component = c.w.component(v.service.Name)
+	}
+	if component != nil {
+		if standing, rival := c.w.standingOf(c.inst, component); standing == refused {
+			holder = rival.Name
+		}
+	}
+	c.add(conflictComponent, v.name, holder, "%s", graft.ErrorMessage(err))
+}
+
+// service notes who has the name or a port of a container that has yet to be
+// created.
+func (c *conflicts) service(v *want) {
+	if v.behind != nil {
+		return
+	}
+	if v.fresh() || v.component != nil {
+		if holder := c.nameHolder(v); holder != nil {
+			c.add(conflictContainer, v.name, holder.Name,
+				"service %q: the name %q is taken by a container that does not belong to this addon; remove or rename it",
+				v.service.Name, v.name)
+		}
+	}
+	if !v.fresh() {
+		return
+	}
+	published, err := ports(v.service, v.component)
+	if err != nil {
+		return // the plan says so
+	}
+	for _, port := range published {
+		holder := c.w.portHolder(port, func(other *driver.Container) bool {
+			return c.w.owned(other.Labels, c.inst.ID) || v.isReplacedBy(c.w, other)
+		})
+		if holder != nil {
+			c.add(conflictPort, portName(port), holder.Name,
+				"service %q: host port %s is taken by container %q; free it or publish another port",
+				v.service.Name, portName(port), holder.Name)
+		}
+	}
+}
+
+// nameHolder returns somebody else's container that has v's name, nil if there
+// is none.
+func (c *conflicts) nameHolder(v *want) *driver.Container {
+	holder := c.w.container(v.name)
+	if holder == nil || c.w.owned(holder.Labels, c.inst.ID) || v.isReplacedBy(c.w, holder) {
+		return nil
+	}
+	return holder
+}
+
+// networks notes networks of the addon's names that are not the addon's.
+func (c *conflicts) networks() {
+	for _, network := range c.inst.AllNetworks() {
+		name := c.w.networkName(c.inst, network.Name)
+		found := c.w.network(name)
+		if found != nil && name == c.w.settings.scoped(c.inst.Name, network.Name) && !c.w.owned(found.Labels, c.inst.ID) {
+			c.add(conflictNetwork, name, "", "network %q exists and belongs to somebody else; remove or rename it", name)
+		}
+	}
+}
+
+// volumes notes volumes of the addon's names that are not the addon's.
+func (c *conflicts) volumes() {
+	for _, volume := range c.inst.AllVolumes() {
+		name := c.w.volumeName(c.inst, volume.Name)
+		if found := c.w.volume(name); found != nil && !c.w.owned(found.Labels, c.inst.ID) {
+			c.add(conflictVolume, name, "", "volume %q exists and belongs to somebody else; remove or rename it", name)
+		}
+	}
+}
+
+// portName is how a host port is called: 8080/tcp.
+func portName(p driver.Port) string { return fmt.Sprintf("%d/%s", p.HostPort, p.Protocol) }
+
+// hostConflicts returns the ports that containers yet to be created publish, and
+// that something on the host has which is no container. taken asks the host.
+func (w *world) hostConflicts(p *plan, taken func(driver.Port) bool) []graft.PlannedConflict {
+	c := conflicts{w: w, inst: p.installation}
+	nobody := func(*driver.Container) bool { return false }
+	for i := range p.operations {
+		if p.operations[i].kind != opCreate {
+			continue
+		}
+		for _, port := range p.operations[i].container.Ports {
+			// The ports of containers are known; those of whoever leaves get free.
+			if port.HostPort != 0 && w.portHolder(port, nobody) == nil && taken(port) {
+				c.add(conflictPort, portName(port), "",
+					"host port %s is in use on this host by something that is no container; stop that or publish another port", portName(port))
+			}
+		}
+	}
+	return c.all
+}

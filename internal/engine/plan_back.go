@@ -1,0 +1,314 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/driver"
+	"github.com/graftplatform/graft/internal/store"
+)
+
+// putBack adds the return of a component. The plugin's containers are taken out
+// of containers. It is false when nothing else may be planned: another addon is
+// to take the place over, the component has to be made again first, or something
+// is in the way, and the plan is a refusal.
+func (p *plan) putBack(w *world, swap *store.Swap, containers *[]*driver.Container, cause string) bool {
+	was, err := recorded(swap)
+	if err != nil {
+		return p.block(err)
+	}
+	p.components = append(p.components, swap.Component)
+	if next := w.nextOwner(was, p.installation.ID); next != nil {
+		p.operations, p.waiting = nil, fmt.Sprintf("addon %q takes the place of component %q over first", next.Name, swap.Component)
+		return false
+	}
+	b := back{
+		chain: chain{p: p, cause: cause}, w: w, swap: swap, was: was,
+		component: w.aliveComponent(was, swap),
+	}
+	*containers = slices.DeleteFunc(*containers, func(c *driver.Container) bool {
+		if c.Labels[driver.ServiceLabel] != swap.Service {
+			return false
+		}
+		b.plugins = append(b.plugins, c)
+		return true
+	})
+	holder := w.container(swap.Component)
+	if holder != nil && (w.owned(holder.Labels, p.installation.ID) || (b.component != nil && holder.ID == b.component.ID)) {
+		holder = nil
+	}
+	switch {
+	case holder != nil && w.isComponent(holder):
+		b.withdraw() // somebody made it again under its own name: it is back
+		return true
+	case holder != nil:
+		return p.block(graft.Errorf(graft.CodeConflict, "component %q can't be put back: another container has its name now; remove or rename that one", swap.Component))
+	case b.component == nil:
+		p.recreate(swap, was, nil)
+		return false // what comes next depends on the new container
+	}
+	if err := b.obstacle(); err != nil {
+		return p.block(err)
+	}
+	b.run()
+	return true
+}
+
+// block makes the plan a refusal.
+func (p *plan) block(err error) bool {
+	p.operations, p.refusal, p.code = nil, graft.ErrorMessage(err), graft.ErrorCode(err)
+	return false
+}
+
+// recreate adds the making of a component that somebody removed while a plugin
+// was in its place.
+func (p *plan) recreate(swap *store.Swap, was *driver.Container, after []int) {
+	const cause = "its container was removed while the plugin was in its place"
+	if was.ImageDigest != "" {
+		after = []int{p.add(operation{kind: opPull, target: was.ImageDigest, cause: "image of component " + swap.Component, after: after})}
+	}
+	p.add(operation{
+		kind: opRecreate, target: swap.Component, name: swap.AsideName, record: was.Record, cause: cause, after: after,
+	})
+}
+
+// keepComponents adds what keeps the components that stepped aside ready to come
+// back: one that was removed is made again at once, while its image is there.
+// It comes last, so that what fails here keeps nothing else from being done.
+func (p *plan) keepComponents(w *world, wants []*want) {
+	for _, v := range wants {
+		if v.component != nil && v.swap != nil && w.aliveComponent(v.component, v.swap) == nil {
+			p.recreate(v.swap, v.component, p.all())
+		}
+	}
+}
+
+// back is the return of a component, step by step.
+type back struct {
+	chain
+	w         *world
+	swap      *store.Swap
+	was       *driver.Container   // the component as it was
+	component *driver.Container   // as it is
+	plugins   []*driver.Container // in its place
+	way       graft.SwapWay
+	reason    string
+	warm      bool // the component runs, or will by then, and only its endpoint is to move
+	onWarm    bool // it is on the warm network by then
+	down      bool // it does not run
+	left      bool // it has left its other networks by then
+}
+
+// obstacle returns what would keep the component from coming back. It is looked
+// for before anything is touched, so that the plugin stays in place meanwhile.
+func (b *back) obstacle() error {
+	if b.w.live(b.component, b.swap.Component) {
+		return nil
+	}
+	for _, e := range b.was.Endpoints {
+		if b.w.network(e.Network) == nil {
+			return graft.Errorf(graft.CodeConflict, "component %q can't be put back: its network %q is gone; make it again with \"docker network create %s\"",
+				b.swap.Component, e.Network, e.Network)
+		}
+	}
+	for _, port := range b.was.Ports {
+		holder := b.w.portHolder(port, func(c *driver.Container) bool {
+			return c.ID == b.component.ID || c.Labels[driver.ComponentLabel] == b.swap.Component || !b.w.inPlace(c, b.swap.Component)
+		})
+		if holder != nil {
+			return graft.Errorf(graft.CodeConflict, "component %q can't be put back: its host port %d/%s is taken by container %q; stop or remove that one",
+				b.swap.Component, port.HostPort, port.Protocol, holder.Name)
+		}
+	}
+	return nil
+}
+
+// withdraw adds the end of plugins whose component is back already.
+func (b *back) withdraw() {
+	for _, c := range b.plugins {
+		b.add(operation{kind: opRemove, target: c.Name, id: c.ID})
+	}
+	b.removeWarm(b.w, b.swap.Component)
+	b.add(operation{kind: opForgetComponent, target: b.swap.Component, swap: b.swap})
+}
+
+// run adds all of it. It begins where an earlier plan got to.
+func (b *back) run() {
+	name := b.swap.Component
+	c := b.component
+	runs := b.was.State != driver.StateExited && b.was.State != driver.StateCreated
+	b.onWarm = isOn(c, warmNetwork(name))
+	// Under its other name it was told to stop, be it by an engine that did not
+	// live to see it.
+	stopping := c.Running() && c.Name == b.swap.AsideName && !b.onWarm
+	if stopping {
+		b.add(operation{kind: opStop, target: c.Name, id: c.ID, grace: c.StopTimeout})
+	}
+	b.down = stopping || !c.Running()
+	b.warm = !b.down && (b.onWarm || !b.w.live(c, name))
+	b.way = graft.SwapWarm
+	if runs && b.down {
+		b.way, b.reason = chooseWay(b.was, b.incumbent(), b.was, b.swap.WayBack, b.swap.Reason)
+		if b.way == graft.SwapWarm {
+			b.warmUp()
+		}
+	} else if b.onWarm && !b.w.inPlace(c, name) {
+		b.pass()
+	}
+	from := len(b.p.operations)
+	b.rename()
+	if b.way != graft.SwapCold {
+		from = len(b.p.operations)
+	}
+	b.move(runs, from)
+	b.finish()
+}
+
+// incumbent returns the plugin that answers just now, nil if none does.
+func (b *back) incumbent() *driver.Container {
+	for _, c := range b.plugins {
+		if c.Running() && b.w.inPlace(c, b.swap.Component) {
+			return c
+		}
+	}
+	return nil
+}
+
+// warmUp starts the component next to the plugin.
+func (b *back) warmUp() {
+	name, c := b.swap.Component, b.component
+	network := warmNetwork(name)
+	fall := &fallback{component: name, back: true, way: graft.SwapStandby, reason: "the component does not run without its neighbours"}
+	if b.w.network(network) == nil {
+		b.add(operation{kind: opCreateNetwork, target: network, network: b.w.warmSpec(name), fallback: fall})
+	}
+	for _, e := range c.Endpoints { // as it would join them when it starts
+		if e.Network != network {
+			b.add(operation{kind: opDisconnect, target: c.Name + " from " + e.Network, id: c.ID, endpoint: e})
+		}
+	}
+	b.left = true
+	if !b.onWarm {
+		b.add(operation{
+			kind: opConnect, target: c.Name + " to " + network, id: c.ID, endpoint: driver.Endpoint{Network: network}, fallback: fall,
+		})
+	}
+	b.add(operation{kind: opStart, target: c.Name, id: c.ID, fallback: fall})
+	b.onWarm, b.warm = true, true
+	b.pass()
+}
+
+// pass waits until the component has proved itself on the warm network.
+func (b *back) pass() {
+	if c := b.component; !b.w.passedGate(c) {
+		b.add(operation{
+			kind: opWait, target: c.Name, id: c.ID, until: untilStable, stableFor: defaultStable,
+			fallback: &fallback{component: b.swap.Component, back: true, way: graft.SwapStandby, reason: "the component does not run without its neighbours"},
+		})
+	}
+}
+
+// rename gives the component its name before it is back, so that it is known by
+// it from the first moment. A plugin in its place answers to it as an alias.
+func (b *back) rename() {
+	name := b.swap.Component
+	for i, c := range b.plugins {
+		// Docker can't rename one between two tries, and that answers to nobody.
+		if c.State == driver.StateRestarting || b.way == graft.SwapCold && c.Running() {
+			b.begin(operation{kind: opStop, target: c.Name, id: c.ID, grace: c.StopTimeout})
+		}
+		if c.Name == name {
+			out := incomingName(name, b.p.installation.ID)
+			b.begin(operation{kind: opRename, target: c.Name + " to " + out, id: c.ID, name: out})
+			b.plugins[i] = called(c, out)
+		}
+	}
+	if b.component.Name != name {
+		b.begin(operation{kind: opRename, target: b.component.Name + " to " + name, id: b.component.ID, name: name})
+		b.component = called(b.component, name)
+	}
+}
+
+// called is a container by the name that it will have by then.
+func called(c *driver.Container, name string) *driver.Container {
+	renamed := *c
+	renamed.Name = name
+	return &renamed
+}
+
+// move lets the component answer instead of the plugin.
+func (b *back) move(runs bool, from int) {
+	name := b.swap.Component
+	incumbent := b.incumbent()
+	joinFirst := b.warm && !portsCollide(portsOf(b.plugins), b.was.Ports) && !configuredAddresses(b.was)
+	if joinFirst {
+		b.join()
+	}
+	for _, c := range b.plugins {
+		if c.Running() && b.way != graft.SwapCold && b.w.inPlace(c, name) {
+			b.leave(b.w, c, name)
+		}
+	}
+	if !joinFirst {
+		if !b.warm {
+			b.leaveWarm(b.onWarm, b.component.ID, name, name)
+			b.onWarm = false
+		}
+		b.join()
+	}
+	if runs && !b.warm && b.down {
+		b.begin(operation{kind: opStart, target: name, id: b.component.ID})
+	}
+	if incumbent != nil && runs {
+		swap := graft.PlannedSwap{Component: name, Service: b.swap.Service, Back: true, Way: b.way, Reason: b.reason}
+		if !joinFirst {
+			b.markGap(from, gap{back: true, way: b.way, component: name})
+			swap.ExpectedGap = expectedGap(b.way, []*driver.Container{incumbent})
+		}
+		b.p.swaps = append(b.p.swaps, swap)
+	}
+	b.leaveWarm(b.onWarm, b.component.ID, name, name)
+}
+
+func portsOf(containers []*driver.Container) []driver.Port {
+	var all []driver.Port
+	for _, c := range containers {
+		all = append(all, c.Ports...)
+	}
+	return all
+}
+
+// configuredAddresses is whether a container has an address of its own choice,
+// which somebody else may hold until it leaves.
+func configuredAddresses(c *driver.Container) bool {
+	return slices.ContainsFunc(c.Endpoints, func(e driver.Endpoint) bool { return e.IPv4Address != "" || e.IPv6Address != "" })
+}
+
+// join connects the component to the networks that it was on.
+func (b *back) join() {
+	for _, e := range b.was.Endpoints {
+		if b.left || !isOn(b.component, e.Network) {
+			b.begin(operation{
+				kind: opReconnect, target: b.swap.Component + " to " + e.Network, id: b.component.ID, endpoint: e, record: b.was.Record,
+			})
+		}
+	}
+}
+
+// finish makes the component what it was, and removes what is not needed any
+// more.
+func (b *back) finish() {
+	name := b.swap.Component
+	if b.component.RestartPolicy != b.was.RestartPolicy {
+		b.begin(operation{kind: opPolicy, target: name + " to " + b.was.RestartPolicy, id: b.component.ID, policy: b.was.RestartPolicy})
+	}
+	for _, c := range b.plugins {
+		if c.Running() && b.way != graft.SwapCold {
+			b.begin(operation{kind: opStop, target: c.Name, id: c.ID, grace: c.StopTimeout})
+		}
+		b.begin(operation{kind: opRemove, target: c.Name, id: c.ID})
+	}
+	b.removeWarm(b.w, name)
+	b.begin(operation{kind: opForgetComponent, target: name, swap: b.swap})
+}

@@ -1,0 +1,50 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/driver"
+)
+
+// repair adds what puts a container right that is there and is not as it should
+// be: it ended too often, its health check fails, or somebody changed it.
+func (p *plan) repair(w *world, v *want, after []int) {
+	c := v.current
+	r := chain{p: p, after: after}
+	step := func(cause string, o operation) {
+		r.cause = cause
+		r.add(o)
+	}
+	if policy := restartPolicy(p.installation, v.service); !samePolicy(c.RestartPolicy, policy) && v.behind == nil {
+		step("somebody changed it", operation{kind: opPolicy, target: c.Name + " to " + policy, id: c.ID, policy: policy})
+	}
+	if c.Name != v.name && v.component == nil && w.container(v.name) == nil {
+		step("somebody renamed it", operation{kind: opRename, target: c.Name + " to " + v.name, id: c.ID, name: v.name})
+	}
+	switch {
+	case !w.resting[c.ID].IsZero():
+		if c.Running() || c.State == driver.StateRestarting {
+			step("it ended too often, and rests", operation{kind: opStop, target: c.Name, id: c.ID, grace: c.StopTimeout})
+		}
+	case settled(p.installation) && c.Health == "unhealthy" && c.RestartPolicy != "no":
+		cause := fmt.Sprintf("service %s is unhealthy", v.service.Name)
+		step(cause, operation{kind: opStop, target: c.Name, id: c.ID, grace: c.StopTimeout})
+		step(cause, operation{kind: opStart, target: c.Name, id: c.ID})
+	}
+}
+
+// restartPolicy is what a service's container is to have.
+func restartPolicy(inst *graft.Installation, service *graft.Service) string {
+	if service.Restart != "" {
+		return service.Restart
+	}
+	return defaultPolicy(inst, service.Name)
+}
+
+// samePolicy compares restart policies; "on-failure:0" is how Docker says
+// on-failure.
+func samePolicy(a, b string) bool {
+	return strings.TrimSuffix(a, ":0") == strings.TrimSuffix(b, ":0")
+}

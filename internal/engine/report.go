@@ -1,0 +1,141 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/graftplatform/graft"
+)
+
+// progressEvery bounds how often the progress of a pull is written down.
+const progressEvery = 500 * time.Millisecond
+
+// report tells everybody how an operation goes: users in the installation's
+// details, listeners by events, operators by metrics.
+type report struct {
+	engine    *Engine
+	ctx       context.Context //nolint:containedctx // of the operation, for what is written
+	inst      *graft.Installation
+	operation string // its id
+	purpose   purpose
+	// quiet is true of repairs: users see the status of what is repaired.
+	quiet bool
+
+	mu      sync.Mutex
+	pulling map[string]graft.PullStatus
+	told    time.Time
+}
+
+var _ reporter = (*report)(nil)
+
+func (e *Engine) newReport(ctx context.Context, inst *graft.Installation) *report {
+	return &report{
+		engine: e, ctx: ctx, inst: inst, operation: graft.NewID(time.Now()), purpose: purposeOf(inst),
+		quiet: wantsUp(inst) && settled(inst), pulling: map[string]graft.PullStatus{},
+	}
+}
+
+// event returns an event of the operation.
+func (r *report) event(t graft.EventType, message string) graft.Event {
+	return graft.Event{
+		Type: t, Message: message, InstallationID: r.inst.ID, Addon: r.inst.Name, Operation: r.operation,
+	}
+}
+
+func (r *report) started(p *plan) {
+	r.engine.metrics.operationStarted()
+	r.engine.note(r.event(graft.EventOperation, fmt.Sprintf("%s of %s: %d steps", r.purpose, r.inst.Name, len(p.operations))))
+}
+
+// begins implements reporter.
+func (r *report) begins(o *operation) {
+	r.write(o.text())
+}
+
+// pulls implements reporter.
+func (r *report) pulls(status graft.PullStatus) {
+	event := r.event(graft.EventProgress, fmt.Sprintf("pull %s: %d of %d layers, %d of %d bytes",
+		status.Image, status.LayersDone, status.Layers, status.BytesDone, status.Bytes))
+	event.Pull = &status
+	event.Time = time.Now()
+	r.engine.journal.live(event)
+	r.mu.Lock()
+	r.pulling[status.Image] = status
+	soon := time.Since(r.told) < progressEvery
+	r.mu.Unlock()
+	if !soon {
+		r.write(event.Message)
+	}
+}
+
+// ended implements reporter.
+func (r *report) ended(o *operation, took time.Duration, err error) {
+	r.engine.metrics.stepEnded(o.kind, err)
+	if o.kind == opPull {
+		r.mu.Lock()
+		r.engine.metrics.pulled(r.pulling[o.target].BytesDone)
+		delete(r.pulling, o.target)
+		r.mu.Unlock()
+	}
+	event := r.event(graft.EventStep, o.text())
+	event.Step, event.Took, event.Reason = o.text(), took.Milliseconds(), o.cause
+	if err != nil {
+		event.Outcome = endOf(err)
+		event.Message += " failed: " + failureText(err)
+	} else {
+		event.Outcome = graft.OutcomeDone
+	}
+	r.engine.note(event)
+}
+
+// swapped implements reporter.
+func (r *report) swapped(g *gap, took time.Duration) {
+	t, direction, what := graft.EventSwapped, swapIn, "is replaced by addon "+r.inst.Name
+	if g.back {
+		t, direction, what = graft.EventRestored, swapBack, "is back"
+	}
+	r.engine.metrics.swapped(direction, g.way, took)
+	milliseconds := took.Milliseconds()
+	event := r.event(t, fmt.Sprintf("component %s %s; %d ms without an answer", g.component, what, milliseconds))
+	event.Component, event.Way, event.Gap = g.component, g.way, &milliseconds
+	r.engine.note(event)
+}
+
+// over tells how the operation ended.
+func (r *report) over(outcome graft.Outcome, took time.Duration, err error) {
+	r.engine.metrics.operationEnded(r.purpose, outcome, took)
+	event := r.event(graft.EventOutcome, fmt.Sprintf("%s of %s: %s", r.purpose, r.inst.Name, outcome))
+	event.Outcome, event.Took = outcome, took.Milliseconds()
+	if err != nil {
+		event.Reason = failureText(err)
+	}
+	r.engine.note(event)
+}
+
+// write notes in the installation's details what is being done.
+func (r *report) write(step string) {
+	if r.quiet {
+		return
+	}
+	r.mu.Lock()
+	r.told = time.Now()
+	details := r.engine.detailsOf(r.inst)
+	for _, image := range slices.Sorted(maps.Keys(r.pulling)) {
+		details.Pulls = append(details.Pulls, r.pulling[image])
+	}
+	r.mu.Unlock()
+	details.Step, details.Reason = step, keptReason(r.inst)
+	r.engine.write(r.ctx, r.inst, r.inst.Status, details, r.inst.Logs)
+}
+
+// keptReason is why an installation is being taken back, while it is.
+func keptReason(inst *graft.Installation) string {
+	if gaveUp(inst) {
+		return inst.Details.Reason
+	}
+	return ""
+}

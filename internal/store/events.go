@@ -1,0 +1,123 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"strconv"
+
+	"github.com/graftplatform/graft"
+)
+
+// Bounds of the events that are kept. Deleting goes in strokes of eventSlack,
+// so that most appends delete nothing.
+const (
+	keptEvents = 20_000
+	eventSlack = 1_000
+)
+
+// AppendEvents saves events in their order, all or none, and sets their ids.
+// Each id is greater than all that were given before. Old events go: about the
+// newest 20,000 are kept.
+func (s *Store) AppendEvents(ctx context.Context, events []graft.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	documents := make([]string, len(events))
+	for i := range events {
+		event := events[i]
+		event.ID = 0 // it has a column
+		document, err := json.Marshal(event)
+		if err != nil {
+			return graft.WrapError(graft.CodeInternal, err, "The event %q can't be written as JSON.", event.Type)
+		}
+		documents[i] = string(document)
+	}
+	ids := make([]int64, len(events))
+	err := s.update(ctx, func(tx *sql.Tx) error {
+		if err := insertEvents(ctx, tx, events, documents, ids); err != nil {
+			return err
+		}
+		return pruneEvents(ctx, tx, ids[len(ids)-1])
+	})
+	if err != nil {
+		return err
+	}
+	for i := range events {
+		events[i].ID = ids[i]
+	}
+	return nil
+}
+
+// insertEvents inserts events with their documents, and fills in their ids.
+func insertEvents(ctx context.Context, tx *sql.Tx, events []graft.Event, documents []string, ids []int64) (err error) {
+	insert, err := tx.PrepareContext(ctx, `insert into events (installation_id, document) values ($1, $2) returning id`)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, insert.Close()) }()
+	for i := range events {
+		if err := insert.QueryRowContext(ctx, events[i].InstallationID, documents[i]).Scan(&ids[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pruneEvents deletes all but the newest events once there are too many.
+func pruneEvents(ctx context.Context, tx *sql.Tx, newest int64) error {
+	var oldest int64
+	if err := tx.QueryRowContext(ctx, `select min(id) from events`).Scan(&oldest); err != nil {
+		return err
+	}
+	if newest-oldest < keptEvents+eventSlack {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `delete from events where id <= $1`, newest-keptEvents)
+	return err
+}
+
+// Events returns the events of an installation, of all when its id is empty,
+// that come after that id, in their order: the first of them, up to the limit.
+func (s *Store) Events(ctx context.Context, installationID string, after int64, limit int) (events []graft.Event, err error) {
+	query, args := `select id, document from events where id > $1 order by id limit $2`, []any{after, limit}
+	if installationID != "" {
+		query = `select id, document from events where id > $1 and installation_id = $3 order by id limit $2`
+		args = append(args, installationID)
+	}
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	defer func() { err = s.explain(errors.Join(err, rows.Close())) }()
+	for rows.Next() {
+		var id int64
+		var document []byte
+		if err := rows.Scan(&id, &document); err != nil {
+			return nil, err
+		}
+		var event graft.Event
+		if err := json.Unmarshal(document, &event); err != nil {
+			return nil, decodeError(err, "event", strconv.FormatInt(id, 10))
+		}
+		event.ID = id
+		events = append(events, event)
+	}
+	return events, rows.Err()
+}
+
+// FirstEventID is the id of the oldest event that is kept, 0 if there is none.
+func (s *Store) FirstEventID(ctx context.Context) (int64, error) {
+	return s.eventID(ctx, `select coalesce(min(id), 0) from events`)
+}
+
+// LastEventID is the id of the newest event, 0 if there is none.
+func (s *Store) LastEventID(ctx context.Context) (int64, error) {
+	return s.eventID(ctx, `select coalesce(max(id), 0) from events`)
+}
+
+func (s *Store) eventID(ctx context.Context, query string) (id int64, err error) {
+	err = s.read.QueryRowContext(ctx, query).Scan(&id)
+	return id, s.explain(err)
+}
