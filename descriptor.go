@@ -76,7 +76,8 @@ type Healthcheck struct {
 
 // Probe asks a service from outside whether it works, for images that have
 // nothing to run a health check with. Exactly one of HTTP and TCP is given. Zero
-// fields take defaults: interval 1s, timeout 1s, retries 3, no start period.
+// fields take defaults: interval 1s (10s while it answers), timeout 1s, retries
+// 3, no start period.
 // Their meanings are those of a Healthcheck.
 type Probe struct {
 	HTTP        *HTTPProbe `json:"http,omitempty"`

@@ -54,6 +54,9 @@ func setDefaultMap[T any](m *map[string]T) {
 type Schedule struct {
 	StartPeriod, Interval, Timeout time.Duration
 	Retries                        int
+	// Steady is the interval while the service answers: as given, else longer
+	// than while its health is in question.
+	Steady time.Duration
 }
 
 // Schedule returns when p asks, defaults filled in.
@@ -67,6 +70,7 @@ func (p *Probe) Schedule() Schedule {
 	s := Schedule{
 		StartPeriod: or(p.StartPeriod, 0), Interval: or(p.Interval, time.Second),
 		Timeout: or(p.Timeout, time.Second), Retries: p.Retries,
+		Steady: or(p.Interval, 10*time.Second),
 	}
 	if s.Retries <= 0 {
 		s.Retries = 3

@@ -168,10 +168,10 @@ func TestProbeSchedule(t *testing.T) {
 		want    graft.Schedule
 		verdict time.Duration
 	}{
-		{`{}`, graft.Schedule{Interval: time.Second, Timeout: time.Second, Retries: 3}, 6 * time.Second},
+		{`{}`, graft.Schedule{Interval: time.Second, Timeout: time.Second, Retries: 3, Steady: 10 * time.Second}, 6 * time.Second},
 		{
 			`{"start_period": "1m", "interval": "2s", "timeout": "500ms", "retries": 4}`,
-			graft.Schedule{StartPeriod: time.Minute, Interval: 2 * time.Second, Timeout: time.Second / 2, Retries: 4},
+			graft.Schedule{StartPeriod: time.Minute, Interval: 2 * time.Second, Timeout: time.Second / 2, Retries: 4, Steady: 2 * time.Second},
 			70 * time.Second,
 		},
 	} {

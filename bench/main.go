@@ -60,10 +60,10 @@ func run(args []string) error {
 	}
 	defer b.close()
 	table, err := b.measure(ctx, b.steps(*rounds, *addons, *many), *only)
+	fmt.Print("\n", table)
 	if err != nil {
 		return err
 	}
-	fmt.Print("\n", table)
 	if *report != "" {
 		if err := table.writeInto(*report, machine(ctx, b.docker)); err != nil {
 			return err
@@ -96,7 +96,8 @@ func (b *bench) steps(rounds, addons, many int) []step {
 	}
 }
 
-// measure takes the figures of those steps whose description contains only.
+// measure takes the figures of those steps whose description contains only. On
+// an error the table has what was measured before.
 func (b *bench) measure(ctx context.Context, steps []step, only string) (*table, error) {
 	t := &table{}
 	begin := time.Now()
@@ -106,7 +107,7 @@ func (b *bench) measure(ctx context.Context, steps []step, only string) (*table,
 		}
 		fmt.Fprintf(os.Stderr, "%4.0f s: measuring %s\n", time.Since(begin).Seconds(), step.what)
 		if err := step.measure(ctx, t); err != nil {
-			return nil, fmt.Errorf("%s: %w", step.what, err)
+			return t, fmt.Errorf("%s: %w", step.what, err)
 		}
 	}
 	return t, nil

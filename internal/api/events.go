@@ -60,7 +60,7 @@ func (e *engine) streamEvents(w http.ResponseWriter, r *http.Request, id string)
 	}
 	after := asked.position(newest)
 	if _, err := out.Write(eventPreface(after, oldest)); err != nil {
-		return nil //nolint:nilerr // the client is gone
+		return nil // the client is gone
 	}
 	if !asked.follow {
 		return out.end(ctx, e.engine.PastEvents(ctx, id, after, tell))

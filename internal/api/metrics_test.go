@@ -36,8 +36,8 @@ func TestRequestMetrics(t *testing.T) {
 	})
 	func() {
 		defer func() {
-			if v := recover(); v != http.ErrAbortHandler {
-				t.Errorf("panic: %v", v)
+			if recover() == nil {
+				t.Error("the answer was not cut")
 			}
 		}()
 		ask(t, metrics.Count("dashboard", mux), "GET", "/long/answer", "")

@@ -14,6 +14,7 @@ import (
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/client"
 	"github.com/graftplatform/graft/internal/api"
+	"github.com/graftplatform/graft/internal/driver"
 	"github.com/graftplatform/graft/internal/driver/docker"
 	"github.com/graftplatform/graft/internal/engine"
 	"github.com/graftplatform/graft/internal/market"
@@ -176,19 +177,22 @@ func (a *App) buildEngine(db *store.Store, catalog graft.Catalog) error {
 	}
 	log := a.options.Log.With("role", RoleEngine)
 	runtime := a.options.Driver
+	var portTaken func(driver.Port) bool
 	if runtime == nil {
 		d, err := docker.New(docker.Options{Host: a.options.DockerHost, Log: log})
 		if err != nil {
 			return err
 		}
 		a.onClose(d.Close)
-		runtime = d
+		if runtime = d; d.PublishesHere() {
+			portTaken = engine.NewPortProbe()
+		}
 	}
 	e, err := engine.New(engine.Options{
 		Store: db, Driver: runtime, Catalog: catalog,
 		Plane: a.options.Plane, Project: a.options.Project, Network: a.options.Network,
 		IDLabel: a.options.IDLabel, ServiceLabel: a.options.ServiceLabel,
-		Resync: a.options.Resync, Log: log,
+		Resync: a.options.Resync, Retries: a.options.Retries, Log: log, PortTaken: portTaken,
 		Metrics: a.registry, Tracer: a.traces.tracer("github.com/graftplatform/graft/internal/engine"),
 	})
 	if err != nil {

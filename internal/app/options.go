@@ -44,6 +44,9 @@ type Options struct {
 	IDLabel      string // label key for the installation id
 	ServiceLabel string // label key for the service name
 	Resync       time.Duration
+	// Retries is how often a container may be started again within ten minutes
+	// before it rests; 0: 5, negative: not once.
+	Retries int
 	Log          *slog.Logger // nil: none
 
 	// Traces is the URL that spans are sent to, by OTLP over HTTP; empty: none

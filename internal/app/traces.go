@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"sync"
 	"time"
@@ -41,6 +42,10 @@ func newTracing(ctx context.Context, o *Options) (*tracing, error) {
 	if o.Traces == "" {
 		return nil, nil //nolint:nilnil // no collector, no tracing
 	}
+	address, err := url.Parse(o.Traces)
+	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
+		return nil, badCollector(nil) // err would show it all
+	}
 	client := otlptracehttp.NewClient(
 		otlptracehttp.WithEndpointURL(o.Traces),
 		otlptracehttp.WithRetry(otlptracehttp.RetryConfig{
@@ -49,15 +54,20 @@ func newTracing(ctx context.Context, o *Options) (*tracing, error) {
 	)
 	exporter, err := otlptrace.New(ctx, client)
 	if err != nil {
-		return nil, graft.WrapError(graft.CodeInvalid, err,
-			"traces can't be sent to %q: give the URL of an OTLP collector in OTEL_EXPORTER_OTLP_ENDPOINT", o.Traces)
+		return nil, badCollector(err)
 	}
-	t := &tracing{exporter: &quietExporter{SpanExporter: exporter, log: o.Log.With("collector", o.Traces)}}
+	t := &tracing{exporter: &quietExporter{SpanExporter: exporter, log: o.Log.With("collector", address.Redacted())}}
 	t.provider = sdk.NewTracerProvider(
 		sdk.WithBatcher(t.exporter, sdk.WithExportTimeout(exportTime)),
 		sdk.WithResource(describeProcess(ctx, o)),
 	)
 	return t, nil
+}
+
+// badCollector does not repeat the URL: it may hold a password.
+func badCollector(err error) error {
+	return graft.WrapError(graft.CodeInvalid, err,
+		"traces can't be sent to what OTEL_EXPORTER_OTLP_ENDPOINT names: give the URL of a collector that takes OTLP over HTTP, such as http://localhost:4318")
 }
 
 // describeProcess says whose spans they are; OTEL_SERVICE_NAME and
@@ -116,10 +126,9 @@ type quietExporter struct {
 	sdk.SpanExporter
 	log *slog.Logger
 
-	mu    sync.Mutex
-	next  time.Time // when a loss may be logged again
-	lost  int       // spans since the last time
-	error error     // of the last loss
+	mu   sync.Mutex
+	next time.Time // when a loss may be logged again
+	lost int       // spans since it went well
 }
 
 // ExportSpans implements sdk.SpanExporter.
@@ -128,14 +137,13 @@ func (q *quietExporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpa
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if err == nil {
-		if q.error != nil {
+		if q.lost > 0 {
 			q.log.Info("traces are sent again", "lost_spans", q.lost)
-			q.lost, q.error, q.next = 0, nil, time.Time{}
+			q.lost = 0
 		}
 		return nil
 	}
 	q.lost += len(spans)
-	q.error = err
 	if now := time.Now(); !now.Before(q.next) {
 		q.log.Warn("traces can't be sent; everything else goes on", "lost_spans", q.lost, "error", err, "said_again_in", quietTime)
 		q.next = now.Add(quietTime)

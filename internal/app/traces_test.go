@@ -17,6 +17,7 @@ import (
 	traces "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/app"
 )
 
@@ -103,6 +104,21 @@ func TestTraces(t *testing.T) {
 	}
 	if len(services) == 0 || services[0] != "graft" {
 		t.Errorf("services are %q", services)
+	}
+}
+
+func TestBadCollector(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"localhost:4318", "://x", "/v1/traces", "ftp://user:secret@host/"} {
+		o := options(t)
+		o.Traces = url
+		a, err := app.New(t.Context(), o)
+		if err == nil {
+			_ = a.Close()
+		}
+		if graft.ErrorCode(err) != graft.CodeInvalid || strings.Contains(graft.ErrorMessage(err), "secret") {
+			t.Errorf("%s: %v", url, err)
+		}
 	}
 }
 

@@ -62,7 +62,9 @@ func (p *program) events(ctx context.Context, args []string, o client.EventsOpti
 		o.InstallationID = i.ID
 	}
 	if p.flags.output == outputTable {
-		printEventRow(p.stdout, "TIME", "TYPE", "ADDON", "MESSAGE")
+		if err := printEventRow(p.stdout, "TIME", "TYPE", "ADDON", "MESSAGE"); err != nil {
+			return err
+		}
 	}
 	err = c.Events(ctx, o, p.printEvent)
 	if o.Follow && errors.Is(err, context.Canceled) {

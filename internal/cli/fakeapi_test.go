@@ -46,7 +46,7 @@ func (f *fakeAPI) handler() http.Handler {
 	mux.HandleFunc("PATCH /api/v1/addons/{id}", f.patch)
 	mux.HandleFunc("DELETE /api/v1/addons/{id}", f.remove)
 	mux.HandleFunc("GET /api/v1/addons/{id}/plan", func(w http.ResponseWriter, _ *http.Request) {
-		send(w, 200, graft.Plan{Addon: "hello", Operations: []graft.Operation{{Kind: "start", Target: "root_web", Cause: "it does not run"}}})
+		send(w, 200, graft.Plan{Addon: "hello", Hash: "sha256:5", Operations: []graft.Operation{{Kind: "start", Target: "root_web", Cause: "it does not run"}}})
 	})
 	mux.HandleFunc("GET /api/v1/addons/{id}/logs", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "web | tail %s\n", r.FormValue("tail"))
@@ -120,12 +120,12 @@ func (f *fakeAPI) list(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *fakeAPI) install(w http.ResponseWriter, r *http.Request) {
-	var body map[string]string
+	var body graft.InstallRequest
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 		fail(w, 400, graft.CodeMalformed, err.Error())
 		return
 	}
-	n := slices.IndexFunc(f.addons, func(a *graft.Addon) bool { return a.ID == body["marketplace_id"] })
+	n := slices.IndexFunc(f.addons, func(a *graft.Addon) bool { return a.ID == body.MarketplaceID })
 	switch {
 	case n < 0:
 		fail(w, 404, graft.CodeNotFound, "no such addon in the marketplace")
@@ -134,7 +134,10 @@ func (f *fakeAPI) install(w http.ResponseWriter, r *http.Request) {
 		fail(w, 409, graft.CodeRefused, "the addon is not approved")
 		return
 	case r.FormValue("dry_run") == "true":
-		send(w, 200, graft.Plan{Addon: f.addons[n].Name, Operations: []graft.Operation{{Kind: "create", Target: "root_web", Cause: "it is new"}}})
+		send(w, 200, planOf(f.addons[n], body.Supersede))
+		return
+	case body.Plan != "" && body.Plan != planOf(f.addons[n], body.Supersede).Hash:
+		fail(w, 409, graft.CodeConflict, "the plan is another one now")
 		return
 	}
 	a := f.addons[n]
@@ -144,6 +147,32 @@ func (f *fakeAPI) install(w http.ResponseWriter, r *http.Request) {
 	}
 	f.installations = append(f.installations, i)
 	send(w, 201, i)
+}
+
+// planOf is what it would do to install an addon.
+func planOf(a *graft.Addon, supersede bool) graft.Plan {
+	plan := graft.Plan{Addon: a.Name, Hash: "sha256:" + strings.Repeat("7a", 32)}
+	switch {
+	case a.Name == "rival" && !supersede:
+		plan.Refusal = "component \"cluster_scheduler\" is replaced by addon \"plugin\" already"
+		plan.Conflicts = []graft.PlannedConflict{
+			{Kind: "component", Name: "cluster_scheduler", Holder: "plugin", Text: "uninstall that one first"},
+			{Kind: "port", Name: "8080/tcp", Text: "publish another port"},
+		}
+		return plan
+	case a.Name == "rival":
+		plan.Hash = "sha256:" + strings.Repeat("7b", 32)
+	}
+	plan.Operations = []graft.Operation{{Kind: "create", Target: "root_web", Cause: "it is new"}}
+	plan.Images = []graft.PlannedImage{
+		{Image: "hello@sha256:1", Services: []string{"web", "db"}, Size: 12_340_000},
+		{Image: "there@sha256:2", Services: []string{"cache"}, Present: true},
+	}
+	plan.Swaps = []graft.PlannedSwap{
+		{Component: "cluster_scheduler", Service: "web", Way: graft.SwapWarm, ExpectedGap: 200},
+		{Component: "mqtt", Service: "web", Back: true, Way: graft.SwapCold, Reason: "it does not run"},
+	}
+	return plan
 }
 
 func (f *fakeAPI) installation(w http.ResponseWriter, r *http.Request) {
@@ -163,6 +192,9 @@ func advance(i *graft.Installation) {
 	switch {
 	case i.Details == nil:
 		i.Details = &graft.StatusDetails{Step: "pull the image"}
+		if i.Name == "big" {
+			i.Details.Pulls = []graft.PullStatus{{Image: "big@sha256:1", LayersDone: 1, Layers: 3, BytesDone: 4_000_000, Bytes: 8_000_000}}
+		}
 		return
 	case i.Desired == graft.DesiredDisabled:
 		i.Status, i.Details = graft.StatusDisabled, &graft.StatusDetails{Outcome: graft.OutcomeDone}

@@ -26,7 +26,11 @@ under that hash.`,
 		Example: "  graft install hello\n  graft install --dry-run scheduler\n  graft install scheduler --plan sha256:…",
 		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if request.Plan != "" && !isPlanHash(request.Plan) {
+			switch {
+			case request.Plan == "":
+			case dryRun:
+				return usagef("--dry-run installs nothing, and --plan is for what is installed: use one of them")
+			case !isPlanHash(request.Plan):
 				return usagef("%q is not the hash of a plan: sha256: and 64 hex digits, as \"graft plan\" prints it", request.Plan)
 			}
 			id, err := p.marketplaceID(cmd.Context(), args[0])
@@ -44,7 +48,6 @@ under that hash.`,
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only print what would be done")
 	cmd.Flags().StringVar(&request.Plan, "plan", "", "install only if the plan still has this `hash`")
 	registerSupersede(cmd, &request.Supersede)
-	cmd.MarkFlagsMutuallyExclusive("plan", "dry-run")
 	return cmd
 }
 

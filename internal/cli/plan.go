@@ -112,7 +112,7 @@ func printPlan(w io.Writer, plan *graft.Plan) {
 			row(w, o.Kind, o.Target, o.Cause)
 		}
 	}
-	printImages(w, plan.Images)
+	printPlannedImages(w, plan.Images)
 	printSwaps(w, plan.Swaps)
 	printConflicts(w, plan.Conflicts)
 	if plan.Hash != "" {
@@ -120,7 +120,7 @@ func printPlan(w io.Writer, plan *graft.Plan) {
 	}
 }
 
-func printImages(w io.Writer, images []graft.PlannedImage) {
+func printPlannedImages(w io.Writer, images []graft.PlannedImage) {
 	if len(images) == 0 {
 		return
 	}

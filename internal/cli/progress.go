@@ -53,13 +53,13 @@ func (g *progress) say(line string) {
 	fmt.Fprint(g.w, "\r\x1b[K"+line)
 }
 
-// pulling tells how far pulls have come, after what else there is to say: on a
-// terminal all of them in one bar, in a pipe in a line for each image and not
-// more often than once a second.
+// pulling tells how far pulls have come: on a terminal all of them in one bar
+// instead of the line, in a pipe after it in a line for each image, and not more
+// often than once a second.
 func (g *progress) pulling(line string, pulls []graft.PullStatus) {
 	if g.terminal >= 0 {
 		if len(pulls) > 0 {
-			line += ": " + pullBar(pulls)
+			line = "pulling " + pullBar(pulls) // 80 columns have room for nothing else
 		}
 		g.say(line)
 		return
@@ -103,7 +103,7 @@ func pullBar(pulls []graft.PullStatus) string {
 		share = min(1, max(0, float64(all.BytesDone)/float64(all.Bytes)))
 	}
 	done := int(share * width)
-	text := fmt.Sprintf("[%s%s] %3.0f%%  %s", strings.Repeat("=", done), strings.Repeat(" ", width-done), share*100, pullText(all))
+	text := fmt.Sprintf("[%s%s] %.0f%% %s", strings.Repeat("=", done), strings.Repeat(".", width-done), share*100, pullText(all))
 	if len(pulls) > 1 {
 		text += ", " + plural(len(pulls), "image")
 	}

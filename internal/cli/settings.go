@@ -169,6 +169,7 @@ func oldVariables() map[string]oldVariable {
 		"MARKETPLACE_ADDR":          {key: "marketplace"},
 		"ORCHESTRATION_PLANE":       {key: "plane"},
 		"DEFAULT_PROJECT_NAME":      {key: "project"},
+		"MAX_CONTAINER_RETRIES":     {key: "max-container-retries"},
 		"ADDONS_ID_LABEL":           {key: "id-label"},
 		"ADDONS_SERVICE_NAME_LABEL": {key: "service-label"},
 	}

@@ -23,6 +23,7 @@ import (
 // app.Options.
 type upFlags struct {
 	options   app.Options
+	retries   int
 	logLevel  string
 	logFormat string
 }
@@ -37,8 +38,8 @@ them that --roles names, until SIGINT or SIGTERM.
 
 The environment variables of the old addons manager and marketplace still work:
 ADDON_MARKETPLACE_PORT, ADDONS_MANAGER_PORT, MARKETPLACE_ADDR,
-ORCHESTRATION_PLANE, DEFAULT_PROJECT_NAME, ADDONS_ID_LABEL and
-ADDONS_SERVICE_NAME_LABEL. GRAFT_* variables beat them.`,
+ORCHESTRATION_PLANE, DEFAULT_PROJECT_NAME, MAX_CONTAINER_RETRIES,
+ADDONS_ID_LABEL and ADDONS_SERVICE_NAME_LABEL. GRAFT_* variables beat them.`,
 		Example: `  graft up
   graft up --roles engine,dashboard --plane cluster --marketplace http://root.example:11102`,
 		Args: noArgument,
@@ -69,6 +70,7 @@ func (u *upFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.IDLabel, "id-label", driver.AddonIDLabel, "`label` of containers for the installation's id")
 	flags.StringVar(&o.ServiceLabel, "service-label", driver.ServiceNameLabel, "`label` of containers for the service's name")
 	flags.DurationVar(&o.Resync, "resync", 30*time.Second, "look at everything this often even if nothing seems to have changed")
+	flags.IntVar(&u.retries, "max-container-retries", 5, "start a container again this often within ten minutes; then it rests, or makes\nroom for the component that it replaced")
 	flags.StringVar(&u.logLevel, "log-level", "info", "least `level` of what is logged: debug, info, warn or error")
 	flags.StringVar(&u.logFormat, "log-format", "text", "`format` of the log: text or json")
 	flags.VisitAll(func(f *pflag.Flag) { setting(flags, f.Name) })
@@ -100,6 +102,11 @@ func (p *program) completeUp(u *upFlags) error {
 		return usagef("--resync %v: use a time above zero", o.Resync)
 	}
 	o.Traces = p.tracesURL()
+	if o.Retries = u.retries; u.retries < 0 {
+		return usagef("--max-container-retries %d: use 0 or more", u.retries)
+	} else if u.retries == 0 {
+		o.Retries = -1
+	}
 	var err error
 	o.Log, err = newLog(p.stderr, u.logLevel, u.logFormat)
 	return err

@@ -68,6 +68,26 @@ func TestUpOldEnvironment(t *testing.T) {
 	}
 }
 
+// Traces are sent where OpenTelemetry's own variables say.
+func TestUpTraces(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		env  string
+		want string
+	}{
+		{"", ""},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318/", "http://c:4318/v1/traces"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318 OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://d/x", "http://d/x"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318 OTEL_SDK_DISABLED=true", ""},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318 OTEL_TRACES_EXPORTER=none", ""},
+	} {
+		o, code, stderr := upOptions(t, strings.Fields(c.env))
+		if code != exitDone || o.Traces != c.want {
+			t.Errorf("%s: traces go to %q, want %q; %d %s", c.env, o.Traces, c.want, code, stderr)
+		}
+	}
+}
+
 func TestUpFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "graft.yaml")

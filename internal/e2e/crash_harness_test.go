@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
 	docker "github.com/moby/moby/client"
 
 	"github.com/graftplatform/graft"
@@ -32,6 +33,7 @@ type theatre struct {
 	core    string   // the component's image
 	plugin  v1.Image // what the images of addons are made from
 	ports   atomic.Int32
+	subnets atomic.Int32
 	running chan struct{} // has room for those that may run at a time
 }
 
@@ -58,6 +60,26 @@ func (th *theatre) port(t *testing.T) string {
 		if err == nil {
 			_ = listener.Close()
 			return port
+		}
+	}
+}
+
+// network makes a network with addresses that Docker gives to no other: it has
+// enough for thirty by itself, and engines need theirs.
+func (th *theatre) network(t *testing.T, name string) {
+	t.Helper()
+	api := dockertest.Client(t)
+	for {
+		third := th.subnets.Add(1)
+		subnet := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 213, byte(third), 0}), 24)
+		_, err := api.NetworkCreate(t.Context(), name, docker.NetworkCreateOptions{
+			Driver: "bridge", IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: subnet}}},
+		})
+		if err == nil {
+			return
+		}
+		if !strings.Contains(err.Error(), "overlaps") || third > 10*256 {
+			t.Fatal(err)
 		}
 	}
 }
@@ -132,6 +154,7 @@ func (th *theatre) prepare(t *testing.T, component bool) *performance {
 
 func (p *performance) setComponent() {
 	p.component, p.port = p.prefix+"-scheduler", p.theatre.port(p.t)
+	p.theatre.network(p.t, p.prefix+"-oakestra")
 	p.id = p.site.component(p.cluster, p.component, p.theatre.core, p.port)
 	p.before = p.normalised(p.id)
 	p.owners = p.watchOwners()
@@ -232,112 +255,6 @@ func (p *performance) left() []string {
 		note("volume", v.Name, v.Labels)
 	}
 	return left
-}
-
-// owners watches who answers to a component's name: the running containers on
-// its network that bear it, as their name or as an alias.
-type owners struct {
-	*performance
-	network string
-	cancel  context.CancelFunc
-	ended   chan struct{}
-
-	problems []string // of whoever watches, until ended is closed
-}
-
-// A handover may be seen in the middle, once. Seen several times in a row, two
-// containers have the name.
-const (
-	ownersPause = 50 * time.Millisecond
-	handover    = 3
-)
-
-func (p *performance) watchOwners() *owners {
-	ctx, cancel := context.WithCancel(p.t.Context())
-	w := &owners{performance: p, network: p.prefix + "-oakestra", cancel: cancel, ended: make(chan struct{})}
-	go w.watch(ctx)
-	p.t.Cleanup(func() { w.end() })
-	return w
-}
-
-// end ends the watch and returns what was wrong.
-func (w *owners) end() []string {
-	w.cancel()
-	<-w.ended
-	return w.problems
-}
-
-func (w *owners) watch(ctx context.Context) {
-	defer close(w.ended)
-	pause := time.NewTicker(ownersPause)
-	defer pause.Stop()
-	several := 0
-	for {
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			return
-		}
-		containers := w.running(ctx)
-		if len(containers) < 2 {
-			several = 0
-			continue
-		}
-		if ids := w.publishing(containers); len(ids) > 1 {
-			w.problems = append(w.problems, fmt.Sprintf("host port %s was published by %q", w.port, ids))
-		}
-		ids := w.owning(ctx, containers)
-		if several++; len(ids) < 2 {
-			several = 0
-		}
-		if several == handover {
-			w.problems = append(w.problems, fmt.Sprintf("the name %s led to %q", w.component, ids))
-		}
-	}
-}
-
-// now returns the ids of the owners.
-func (w *owners) now(ctx context.Context) []string {
-	return w.owning(ctx, w.running(ctx))
-}
-
-// running returns the containers that run on the component's network.
-func (w *owners) running(ctx context.Context) []container.Summary {
-	found, err := w.docker.ContainerList(ctx, docker.ContainerListOptions{Filters: make(docker.Filters).Add("network", w.network)})
-	if err != nil && ctx.Err() == nil {
-		w.problems = append(w.problems, err.Error())
-	}
-	return found.Items
-}
-
-// publishing returns those that have the component's host port.
-func (w *owners) publishing(containers []container.Summary) []string {
-	var ids []string
-	for _, c := range containers {
-		if slices.ContainsFunc(c.Ports, func(p container.PortSummary) bool { return strconv.Itoa(int(p.PublicPort)) == w.port }) {
-			ids = append(ids, c.ID)
-		}
-	}
-	return ids
-}
-
-// owning returns those that bear the component's name on its network.
-func (w *owners) owning(ctx context.Context, containers []container.Summary) []string {
-	var ids []string
-	for _, c := range containers {
-		result, err := w.docker.ContainerInspect(ctx, c.ID, docker.ContainerInspectOptions{})
-		if err != nil || !result.Container.State.Running {
-			continue // it is gone meanwhile
-		}
-		endpoint := result.Container.NetworkSettings.Networks[w.network]
-		if endpoint == nil {
-			continue
-		}
-		if result.Container.Name == "/"+w.component || slices.Contains(endpoint.Aliases, w.component) {
-			ids = append(ids, c.ID)
-		}
-	}
-	return ids
 }
 
 // gather tells a story once for each position, as many at a time as the theatre

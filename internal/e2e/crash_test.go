@@ -12,8 +12,8 @@ import (
 // gate makes the gate of a plugin shorter: each story passes several.
 const gate = `"stable_for":"300ms"`
 
-// performances is how many stories are told at a time: each takes up to three
-// of the thirty networks that Docker has addresses for.
+// performances is how many stories are told at a time: each takes up to two of
+// the thirty networks that Docker has addresses for.
 const performances = 6
 
 // story is what users do with one addon, and what must come of it wherever the

@@ -119,11 +119,12 @@ func (s *soak) statusesWrong(installations []graft.Installation) (wrong []string
 		if at < 0 || a.id == "" {
 			continue
 		}
+		a.contested = a.enabled && (a.contested || s.rivals(a))
 		status := installations[at].Status
 		switch {
 		case !a.enabled && status != graft.StatusDisabled,
 			a.enabled && a.bad && status != graft.StatusFailed,
-			a.enabled && !a.bad && !s.rivals(a) && status != graft.StatusActive:
+			a.enabled && !a.bad && !a.contested && status != graft.StatusActive:
 			wrong = append(wrong, fmt.Sprintf("%s is %s; enabled: %v, bad: %v", a.name, status, a.enabled, a.bad))
 		}
 	}

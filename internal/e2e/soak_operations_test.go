@@ -41,6 +41,9 @@ type soakAddon struct {
 	id       string         // of the installation; empty: there is none
 	enabled  bool
 	hurt     int
+	// contested is whether another plugin was for the same component since it
+	// was enabled: then it may have been refused.
+	contested bool
 }
 
 // populate makes the components and publishes the addons.
@@ -92,7 +95,7 @@ func (s *soak) install(a *soakAddon, supersede bool) {
 	inst, err := s.graft.InstallWith(s.t.Context(), graft.InstallRequest{MarketplaceID: a.addon, Supersede: supersede})
 	switch graft.ErrorCode(err) {
 	case "":
-		a.id, a.enabled, a.hurt = inst.ID, true, 0
+		a.id, a.enabled, a.hurt, a.contested = inst.ID, true, 0, false
 		s.disturb(a)
 	case graft.CodeConflict, graft.CodeRefused: // another plugin is there
 		s.tell("  refused: %v", err)

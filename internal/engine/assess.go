@@ -31,6 +31,7 @@ func assess(w *world, inst *graft.Installation, now time.Time) assessment {
 	case gaveUp(inst):
 		a.status, a.details.Reason = graft.StatusFailed, inst.Details.Reason
 		a.details.FailedServices, a.details.Services = inst.Details.FailedServices, inst.Details.Services
+		a.details.RetryAt = inst.Details.RetryAt
 		if a.details.Outcome != graft.OutcomeRefused {
 			a.details.Outcome = graft.OutcomeRestored
 		}
@@ -46,12 +47,20 @@ func (a *assessment) services(w *world, inst *graft.Installation, now time.Time)
 	var good, pending int
 	for i := range inst.Services {
 		service := &inst.Services[i]
-		status, wake := assessService(service, currentOf(containers, service, inst.Images[service.Name]), previous(inst, service.Name), now)
+		current := currentOf(containers, service, inst.Images[service.Name])
+		status, wake := assessService(service, current, previous(inst, service.Name), now)
+		if rival := w.before(inst, service.Name); rival != nil {
+			status, wake = graft.ServiceStatus{
+				Name: service.Name, State: graft.ServiceSuperseded, Reason: fmt.Sprintf("addon %q is in its place", rival.Name),
+			}, time.Time{}
+		} else if current != nil && !w.resting[current.ID].IsZero() {
+			wake = a.rest(&status, w.resting[current.ID])
+		}
 		if swap := w.swapOf(inst.ID, service.Name); swap != nil {
 			status.Replaces = swap.Component
 		}
 		switch status.State {
-		case graft.ServiceRunning, graft.ServiceCompletedState:
+		case graft.ServiceRunning, graft.ServiceCompletedState, graft.ServiceSuperseded:
 			good++
 		case graft.ServiceStarting:
 			pending++
@@ -79,6 +88,30 @@ func (a *assessment) services(w *world, inst *graft.Installation, now time.Time)
 		a.status = graft.StatusFailed
 	}
 	a.details.Outcome = graft.OutcomeDone
+}
+
+// rest says that a container is left alone for a while, and until when.
+func (a *assessment) rest(status *graft.ServiceStatus, until time.Time) time.Time {
+	status.State = graft.ServiceExited
+	status.Reason += fmt.Sprintf(" and was started again too often; it is tried again at %s", until.UTC().Format(time.TimeOnly))
+	if a.details.RetryAt == nil || until.Before(*a.details.RetryAt) {
+		at := until.UTC().Round(time.Millisecond)
+		a.details.RetryAt = &at
+	}
+	return until
+}
+
+// before returns who is in the place of the component that a service would
+// replace, and may be; nil if nobody is.
+func (w *world) before(inst *graft.Installation, service string) *graft.Installation {
+	component := w.aside(service)
+	if component == nil {
+		return nil
+	}
+	if standing, rival := w.standingOf(inst, component); standing == queued {
+		return rival
+	}
+	return nil
 }
 
 // previous returns what was last told about a service.

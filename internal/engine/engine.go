@@ -37,8 +37,8 @@ type Options struct {
 	// default 30 s.
 	Resync time.Duration
 	// Retries is how often a container may be started again within ten minutes
-	// before it rests, or makes room for the component that it replaced;
-	// negative: the default, 5.
+	// before it rests, or makes room for the component that it replaced; 0: the
+	// default, 5; negative: not once.
 	Retries int
 	// Probe asks a container's addresses whether it works; default: probe.Check.
 	Probe func(ctx context.Context, addresses []string, p *graft.Probe) error
@@ -105,7 +105,7 @@ func New(options Options) (*Engine, error) {
 		e.changed.beat()
 		e.poke()
 	}
-	e.observer = newObserver(options.Driver, id, newProber(options.Probe, look), newBudget(options.Retries))
+	e.observer = newObserver(options.Driver, id, newProber(options.Probe, look), newBudget(max(options.Retries, 0)))
 	return e, nil
 }
 
@@ -113,7 +113,7 @@ func (o *Options) complete() {
 	if o.Resync <= 0 {
 		o.Resync = 30 * time.Second
 	}
-	if o.Retries < 0 {
+	if o.Retries == 0 {
 		o.Retries = defaultRetries
 	}
 	if o.Probe == nil {

@@ -218,7 +218,7 @@ func (j *journal) stream(ctx context.Context, installationID string, after int64
 		}
 	}
 	if ctx.Err() != nil {
-		return nil //nolint:nilerr // that is how following ends
+		return nil // that is how following ends
 	}
 	return err
 }

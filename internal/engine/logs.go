@@ -3,7 +3,6 @@ package engine
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -35,19 +34,21 @@ func (e *Engine) Logs(ctx context.Context, id, service string, options driver.Lo
 		return err
 	}
 	containers := (&world{settings: e.settings, snapshot: snapshot}).containersOf(id)
+	for _, s := range inst.Services {
+		if service != "" && s.Name != service || len(startedOf(containers, s.Name)) > 0 {
+			continue
+		}
+		if err := writeLast(w, keptOf(inst.Logs, s.Name), options.Tail); err != nil {
+			return err
+		}
+	}
 	var group errgroup.Group
 	var mu sync.Mutex
 	for _, s := range inst.Services {
 		if service != "" && s.Name != service {
 			continue
 		}
-		started := startedOf(containers, s.Name)
-		if len(started) == 0 {
-			if err := writeLast(w, &mu, keptOf(inst.Logs, s.Name), options.Tail); err != nil {
-				return errors.Join(err, group.Wait())
-			}
-		}
-		for _, c := range started {
+		for _, c := range startedOf(containers, s.Name) {
 			group.Go(func() error {
 				lines := &prefixWriter{prefix: s.Name + " | ", out: w, mu: &mu}
 				err := e.driver.Logs(ctx, c.ID, options, lines)
@@ -82,12 +83,10 @@ func keptOf(logs, service string) []string {
 }
 
 // writeLast writes the last n lines, all of them when n is 0.
-func writeLast(w io.Writer, mu *sync.Mutex, lines []string, n int) error {
+func writeLast(w io.Writer, lines []string, n int) error {
 	if n > 0 && len(lines) > n {
 		lines = lines[len(lines)-n:]
 	}
-	mu.Lock()
-	defer mu.Unlock()
 	for _, line := range lines {
 		if _, err := io.WriteString(w, line); err != nil {
 			return err

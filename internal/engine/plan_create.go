@@ -86,7 +86,13 @@ func (p *plan) createNetworks(w *world, needed []*want) {
 // one was interrupted, or somebody took it off.
 func (p *plan) reconnect(w *world, wants []*want) {
 	for _, v := range wants {
-		if v.fresh() || v.behind != nil || v.component != nil && !w.inPlace(v.current, v.name) {
+		if v.fresh() || v.behind != nil {
+			continue
+		}
+		if v.component != nil { // taking over connects it
+			if w.inPlace(v.current, v.name) && v.current.Name == v.name {
+				p.createNetworks(w, []*want{v})
+			}
 			continue
 		}
 		for _, endpoint := range w.endpoints(p.installation, v.service, v.component) {

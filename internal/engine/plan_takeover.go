@@ -199,7 +199,7 @@ func (t *takeover) join() {
 		return
 	}
 	for _, e := range t.endpoints {
-		if !isOn(t.v.current, e.Network) {
+		if there := t.w.network(e.Network) != nil || t.p.creates(e.Network); there && !isOn(t.v.current, e.Network) {
 			t.begin(operation{kind: opConnect, target: t.name + " to " + e.Network, id: t.id, endpoint: e})
 		}
 	}

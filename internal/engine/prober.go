@@ -249,7 +249,11 @@ func (e *probed) again(now time.Time, schedule graft.Schedule) time.Duration {
 	if e.health == healthStarting && grace > 0 {
 		return min(max(now.Sub(e.since)/5, hurry), schedule.Interval, grace)
 	}
-	return schedule.Interval - rand.N(schedule.Interval/10+1) // so that they spread
+	pause := schedule.Interval
+	if e.health == healthHealthy && e.failures == 0 {
+		pause = schedule.Steady
+	}
+	return pause - rand.N(pause/10+1) // so that they spread
 }
 
 // reason says why the last probe of a container failed; it is empty if it

@@ -100,7 +100,23 @@ func (s *probeStage) asks() []ask {
 	return slices.Clone(s.asked)
 }
 
-const tcpProbe = `{"tcp": {"port": 80}}`
+const tcpProbe = `{"tcp": {"port": 80}, "interval": "1s"}`
+
+// Without an interval, one that answers is asked less often than one in doubt.
+func TestProbeIsSteady(t *testing.T) {
+	probing(t, func(s *probeStage) {
+		s.runs(`{"tcp": {"port": 80}}`)
+		s.see()
+		s.later(time.Minute)
+		s.want(healthHealthy)
+		if n := len(s.asks()); n < 6 || n > 8 {
+			s.Errorf("asked %d times in a minute", n)
+		}
+		s.answers(errRefused)
+		s.later(13 * time.Second)
+		s.want(healthUnhealthy)
+	})
+}
 
 func TestProbeBecomesHealthy(t *testing.T) {
 	probing(t, func(s *probeStage) {
@@ -178,7 +194,7 @@ func TestProbeRetries(t *testing.T) {
 }
 
 func TestProbeStartPeriod(t *testing.T) {
-	const label = `{"tcp": {"port": 80}, "start_period": "20s", "retries": 2}`
+	const label = `{"tcp": {"port": 80}, "start_period": "20s", "interval": "1s", "retries": 2}`
 	t.Run("never healthy", func(t *testing.T) {
 		probing(t, func(s *probeStage) {
 			s.runs(label)

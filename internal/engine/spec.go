@@ -195,7 +195,11 @@ func (w *world) endpoints(inst *graft.Installation, service *graft.Service, comp
 	if component != nil {
 		for _, e := range component.Endpoints {
 			// While the component has its own name, nobody else can.
-			join(e.Network, slices.Concat(e.Aliases, []string{component.Name})...)
+			if predefined(e.Network) {
+				join(e.Network)
+			} else {
+				join(e.Network, slices.Concat(e.Aliases, []string{component.Name})...)
+			}
 		}
 	}
 	for _, name := range service.Networks {
@@ -208,10 +212,19 @@ func (w *world) endpoints(inst *graft.Installation, service *graft.Service, comp
 	return endpoints
 }
 
+// predefined is whether a network is one of Docker's own, on which containers
+// have no other names.
+func predefined(network string) bool {
+	return network == "bridge" || network == "host" || network == "none"
+}
+
 // aliases gives a service its name on a network, as Compose does, unless
 // somebody else answers to that name there: two owners of one name would get
 // each other's requests in turn.
 func (w *world) aliases(inst *graft.Installation, service *graft.Service, network string, component *driver.Container) []string {
+	if predefined(network) {
+		return nil
+	}
 	for i := range w.snapshot.Containers {
 		c := &w.snapshot.Containers[i]
 		if w.owned(c.Labels, inst.ID) || (component != nil && (c.ID == component.ID || c.Labels[driver.ComponentLabel] == component.Name)) {

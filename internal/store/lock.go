@@ -16,16 +16,21 @@ import (
 // LockDir makes a data directory that has no database and takes its lock, so
 // that no other process uses it. Close gives it back. Errors are those of Open.
 func LockDir(dir string) (io.Closer, error) {
-	file, err := lockDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	return file, nil
+	return lockDir(dir)
 }
 
-// lockDir makes dir and takes its lock, which ends with the file that is
-// returned or with the process, however that ends.
-func lockDir(dir string) (*os.File, error) {
+// dirLock is the file that holds the lock of a data directory.
+type dirLock struct{ *os.File }
+
+// Close implements io.Closer. The lock is given back even if another process
+// that this one is just starting has the file open still.
+func (l dirLock) Close() error {
+	return errors.Join(syscall.Flock(int(l.Fd()), syscall.LOCK_UN), l.File.Close())
+}
+
+// lockDir makes dir and takes its lock, which ends with Close or with the
+// process, however that ends.
+func lockDir(dir string) (io.Closer, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, dirError(err, dir)
 	}
@@ -46,7 +51,7 @@ func lockDir(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, errors.Join(dirError(err, dir), file.Close())
 	}
-	return file, nil
+	return dirLock{file}, nil
 }
 
 func writePID(file *os.File) error {

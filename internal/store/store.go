@@ -13,8 +13,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -27,7 +27,7 @@ const FileName = "graft.db"
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
 	dir   string
-	lock  *os.File
+	lock  io.Closer
 	read  *sql.DB
 	write *sql.DB // one connection: SQLite has one writer at a time
 }

@@ -123,8 +123,7 @@ func brokenOff(w http.ResponseWriter, r *http.Request) {
 
 // configFile makes a registry with one image of that configuration.
 func configFile(content string) http.HandlerFunc {
-	sum := sha256.Sum256([]byte(content))
-	digest := "sha256:" + hex.EncodeToString(sum[:])
+	digest := digestOfText(content)
 	manifest := fmt.Sprintf(`{"schemaVersion":2,"config":{"mediaType":%q,"digest":%q,"size":%d}}`, types.OCIConfigJSON, digest, len(content))
 	return func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -135,6 +134,11 @@ func configFile(content string) http.HandlerFunc {
 			_, _ = io.WriteString(w, content)
 		}
 	}
+}
+
+func digestOfText(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 func forgedConfig(w http.ResponseWriter, r *http.Request) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -131,6 +132,9 @@ func TestSingleImage(t *testing.T) {
 		result, err := resolve(t, r.host+reference)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if want := map[string]int64{"linux/arm/v7": sizeOf(t, image)}; !maps.Equal(result.Sizes, want) {
+			t.Errorf("%s: sizes are %v, want %v", reference, result.Sizes, want)
 		}
 		if result.Digest != digest || result.Repository != r.host+"/acme/web" || !slices.Equal(result.Platforms, []string{"linux/arm/v7"}) {
 			t.Errorf("%s: %+v", reference, result)

@@ -2,6 +2,9 @@ package docker
 
 import (
 	"errors"
+	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -9,6 +12,7 @@ import (
 	"github.com/graftplatform/graft/internal/driver"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/jsonstream"
+	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/network"
 )
 
@@ -82,6 +86,38 @@ func TestCache(t *testing.T) {
 	}
 }
 
+func TestCacheOfDigests(t *testing.T) {
+	t.Parallel()
+	var c cache
+	kept := func(image string) bool {
+		_, ok := c.digestsOf(image)
+		return ok
+	}
+	put := func() {
+		c.putDigests(c.begin(), "with", []string{"digest"})
+		c.putDigests(c.begin(), "without", nil)
+	}
+	put()
+	if !kept("with") || kept("without") {
+		t.Error("without a watch only an image with a digest is to be kept")
+	}
+	end := c.watch()
+	put()
+	if !kept("with") || !kept("without") {
+		t.Error("with a watch every image is to be kept")
+	}
+	if c.imagesChanged(); !kept("with") || kept("without") {
+		t.Error("after a change only an image with a digest is to be kept")
+	}
+	put()
+	if end(); !kept("with") || kept("without") {
+		t.Error("after the watch only an image with a digest is to be kept")
+	}
+	if c.retainImages(map[string]bool{"other": true}); kept("with") {
+		t.Error("an image that nobody uses is kept")
+	}
+}
+
 func TestCacheIsSafe(t *testing.T) {
 	t.Parallel()
 	var c cache
@@ -125,6 +161,93 @@ func TestConvertOddAnswers(t *testing.T) {
 	}
 	if len(c.Endpoints) != 2 || len(c.Endpoints[0].Aliases) != 2 || c.Endpoints[0].Aliases[0] != "a" {
 		t.Errorf("endpoints are %v", c.Endpoints)
+	}
+}
+
+func TestConvertNetworksAndMounts(t *testing.T) {
+	t.Parallel()
+	in := &container.InspectResponse{
+		ID: "1", Name: "/web", State: &container.State{Status: "running", Running: true},
+		Mounts: []container.MountPoint{
+			{Type: mount.TypeVolume, Name: "data", Source: "/var/lib/docker/volumes/data", Destination: "/z", Mode: "z", RW: true},
+			{Type: mount.TypeTmpfs, Destination: "/tmp"},
+			{Type: mount.TypeBind, Source: "/etc", Destination: "/a"},
+		},
+		NetworkSettings: &container.NetworkSettings{Networks: map[string]*network.EndpointSettings{
+			"b": {IPAddress: netip.MustParseAddr("10.0.0.2"), GlobalIPv6Address: netip.MustParseAddr("fd00::2")},
+			"a": {
+				IPAddress:  netip.MustParseAddr("10.0.1.2"),
+				IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: netip.MustParseAddr("10.0.1.2"), IPv6Address: netip.MustParseAddr("fd01::2")},
+			},
+		}},
+	}
+	c := convert(in)
+	wantMounts := []driver.Mount{{Source: "/etc", Target: "/a", Bind: true, Mode: "ro"}, {Source: "data", Target: "/z", Mode: "rw"}}
+	if !slices.Equal(c.Mounts, wantMounts) {
+		t.Errorf("mounts are %+v, want %+v", c.Mounts, wantMounts)
+	}
+	if want := []string{"10.0.1.2", "10.0.0.2", "fd00::2"}; !slices.Equal(c.Addresses, want) {
+		t.Errorf("addresses are %v, want %v", c.Addresses, want)
+	}
+	a, b := c.Endpoints[0], c.Endpoints[1]
+	if a.IPv4Address != "10.0.1.2" || a.IPv6Address != "fd01::2" || b.IPv4Address != "" || b.IPv6Address != "" {
+		t.Errorf("endpoints are %+v, want the configured addresses only", c.Endpoints)
+	}
+	in.State = &container.State{Status: "restarting", Running: true, Restarting: true}
+	if c := convert(in); len(c.Addresses) != 0 {
+		t.Errorf("a container that waits for its restart has the addresses %v", c.Addresses)
+	}
+}
+
+func TestChooseDigest(t *testing.T) {
+	t.Parallel()
+	digests := []string{"example.org/a@sha256:1", "redis@sha256:2", "example.org:5000/b@sha256:3"}
+	for i, digest := range digests { // of the right length
+		digests[i] = digest + strings.Repeat("0", 63)
+	}
+	for asked, want := range map[string]string{
+		"docker.io/library/redis:7": digests[1], "redis": digests[1], "example.org:5000/b:1": digests[2], digests[2]: digests[2],
+		"other": digests[0], "sha256:1": digests[0], "": digests[0], "No Name": digests[0],
+	} {
+		if got := chooseDigest(digests, asked); got != want {
+			t.Errorf("digest for %q is %q, want %q", asked, got, want)
+		}
+	}
+	if got := chooseDigest(nil, "redis"); got != "" {
+		t.Errorf("digest is %q, want none", got)
+	}
+}
+
+func TestIsTag(t *testing.T) {
+	t.Parallel()
+	for ref, want := range map[string]bool{
+		"redis": true, "redis:7": true, "localhost:5000/a/b:c": true, "redis@sha256:" + strings.Repeat("0", 64): false,
+		"sha256:" + strings.Repeat("0", 64): false, "0123456789ab": false, "": false,
+	} {
+		if got := isTag(ref); got != want {
+			t.Errorf("%q is a tag: %v, want %v", ref, got, want)
+		}
+	}
+}
+
+func TestCollides(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		ip     string
+		port   uint16
+		theirs string
+		want   bool
+	}{
+		{"", 80, "0.0.0.0", true}, {"", 80, "10.0.0.1", true}, {"10.0.0.1", 80, "::", true}, {"10.0.0.1", 80, "10.0.0.1", true},
+		{"10.0.0.1", 80, "10.0.0.2", false}, {"", 81, "0.0.0.0", false}, {"", 0, "0.0.0.0", false},
+	} {
+		theirs := container.PortSummary{IP: netip.MustParseAddr(test.theirs), PublicPort: 80, Type: "tcp"}
+		if got := collides(test.ip, test.port, "tcp", theirs); got != test.want {
+			t.Errorf("%+v: %v", test, got)
+		}
+		if collides(test.ip, test.port, "udp", theirs) {
+			t.Errorf("%+v collides with another protocol", test)
+		}
 	}
 }
 

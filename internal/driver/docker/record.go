@@ -83,6 +83,8 @@ func (b *blueprint) connect(id string, networks map[string]*network.EndpointSett
 		if was := networks[e.Network]; was != nil {
 			settings.Links, settings.DriverOpts, settings.GwPriority = was.Links, was.DriverOpts, was.GwPriority
 			settings.IPAMConfig = was.IPAMConfig
+			// In their own order: the container is to be what it was.
+			settings.Aliases = slices.DeleteFunc(slices.Clone(was.Aliases), func(alias string) bool { return generated(id, alias) })
 		}
 		b.settings = append(b.settings, settings)
 	}

@@ -147,7 +147,7 @@ func verificationFinishes(t *testing.T, s *store.Store) {
 		t.Fatalf("claimed twice: %+v", again)
 	}
 	result := &graft.Verification{
-		Images:   []graft.ImageReport{{Service: "web", Image: "x", Digest: "sha256:0", Platforms: []string{"linux/amd64"}}},
+		Images:   []graft.ImageReport{{Service: "web", Image: "x", Digest: "sha256:0", Platforms: []string{"linux/amd64"}, Sizes: map[string]int64{"linux/amd64": 7}}},
 		Attempts: 1, CheckedAt: now.UTC().Truncate(time.Microsecond),
 	}
 	noError(t, s.FinishVerification(t.Context(), v, graft.AddonApproved, result))

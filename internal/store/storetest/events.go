@@ -38,7 +38,7 @@ func eventRoundTrip(t *testing.T, s *store.Store) {
 
 	code, gap := 3, int64(180)
 	full := []graft.Event{{
-		ID: 4711, // whatever was there: the store gives ids
+		ID:   4711, // whatever was there: the store gives ids
 		Time: time.Now().UTC(), Type: graft.EventSwapped, Message: "'quoted' ☃", InstallationID: "one",
 		Addon: "a", Service: "s", Component: "c", Operation: "o", Step: "start s", Status: graft.StatusActive,
 		Outcome: graft.OutcomeDone, Reason: "why", ExitCode: &code, Took: 1, Gap: &gap, Way: graft.SwapWarm,

@@ -19,6 +19,7 @@ func createInstallation(t *testing.T, s *store.Store, name string) *graft.Instal
 		MarketplaceID: graft.NewID(time.Now()),
 		Descriptor:    newAddon(name).Descriptor,
 		Images:        map[string]string{"web": "registry.example/web@sha256:0"},
+		ImageSizes:    map[string]int64{"web": 12_345_678},
 	}
 	noError(t, s.CreateInstallation(t.Context(), i))
 	return i
