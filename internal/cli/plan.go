@@ -76,7 +76,7 @@ func (p *program) planInstall(ctx context.Context, name string, request graft.In
 	return p.print(plan, func(w io.Writer) {
 		fmt.Fprintf(w, "%s is not installed; this would install it:\n", oneLine(plan.Addon))
 		printPlan(w, plan)
-		if plan.Refusal == "" && plan.Hash != "" {
+		if plan.Refusal == "" && len(plan.Conflicts) == 0 && plan.Hash != "" {
 			fmt.Fprintf(w, "\ngraft install %s%s --plan %s\n", argument(name, request.MarketplaceID),
 				map[bool]string{true: " --supersede"}[request.Supersede], oneLine(plan.Hash))
 		}

@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"net"
 	"net/netip"
@@ -257,39 +256,49 @@ func (p *performance) left() []string {
 	return left
 }
 
+// mostCalls is more than any story makes.
+const mostCalls = 200
+
 // gather tells a story once for each position, as many at a time as the theatre
 // has room for, and returns at how many positions the engine was killed.
 func (th *theatre) gather(t *testing.T, s *story, after bool) int {
+	t.Helper()
 	var points atomic.Int32
-	var over atomic.Bool
+	var ended, failed atomic.Bool
 	var all sync.WaitGroup
-	for n := 1; ; n++ {
+	for n := 1; n <= mostCalls; n++ {
 		th.running <- struct{}{}
 		late := outOfTime(t)
-		if late {
-			t.Errorf("the time of this test run is over, at position %d", n)
-		}
-		if late || over.Load() {
+		if late || ended.Load() || failed.Load() {
+			if late {
+				t.Errorf("the time of this test run is over, at position %d", n)
+			}
 			<-th.running
 			break
 		}
 		all.Go(func() {
 			defer func() { <-th.running }()
-			t.Run(fmt.Sprint(n), func(t *testing.T) {
-				killed := false
-				defer func() { // also when the story ends in the middle
-					if !killed || t.Failed() {
-						over.Store(true)
-					}
-				}()
-				if killed = th.perform(t, s, after, n); killed {
-					points.Add(1)
-				}
-			})
+			told, killed := false, false
+			if !t.Run(strconv.Itoa(n), func(t *testing.T) {
+				told = true
+				killed = th.perform(t, s, after, n)
+			}) {
+				failed.Store(true)
+			}
+			switch { // nothing was told if this position was not asked for
+			case killed:
+				points.Add(1)
+			case told:
+				ended.Store(true)
+			}
 		})
 	}
 	all.Wait()
-	return int(points.Load())
+	got := int(points.Load())
+	if ended.Load() && !t.Failed() && got < s.least {
+		t.Errorf("only %d points, not %d: the story is too short to mean anything", got, s.least)
+	}
+	return got
 }
 
 // outOfTime is whether what begins now may be cut off by the end of the whole

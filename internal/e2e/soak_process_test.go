@@ -84,7 +84,7 @@ func (p *soakProcess) start() {
 		p.t.Fatal(err)
 	}
 	defer log.Close()
-	command := exec.Command(p.binary, p.args...) //nolint:noctx // it outlives the test's context, until it is ended
+	command := exec.Command(p.binary, p.args...)
 	command.Stdout, command.Stderr = log, log
 	// What happens here in minutes is more than happens in years: how often the
 	// engine starts a container again must not run out.

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,7 +43,7 @@ type harness struct {
 // run calls test with a running engine.
 func run(t *testing.T, test func(h *harness)) {
 	t.Helper()
-	dir := t.TempDir()
+	dir := ramDir(t)
 	synctest.Test(t, func(t *testing.T) {
 		st, err := store.Open(t.Context(), dir)
 		if err != nil {
@@ -57,6 +58,22 @@ func run(t *testing.T, test func(h *harness)) {
 			t.Error(err)
 		}
 	})
+}
+
+// ramDir returns a directory for a store that a test throws away: in memory
+// where there is one, for thousands of cases would wait for the disk otherwise.
+func ramDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "graft-engine-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 func (h *harness) start() {
@@ -88,6 +105,16 @@ func (h *harness) stop() {
 // install installs a descriptor whose images are all approved.
 func (h *harness) install(descriptor string) *graft.Installation {
 	h.t.Helper()
+	inst, err := h.engine.Install(context.Background(), graft.InstallRequest{MarketplaceID: h.publish(descriptor)})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return inst
+}
+
+// publish puts an addon into the catalogue and returns its id there.
+func (h *harness) publish(descriptor string) string {
+	h.t.Helper()
 	d, _, err := graft.ParseDescriptor([]byte(descriptor))
 	if err != nil {
 		h.t.Fatal(err)
@@ -100,11 +127,7 @@ func (h *harness) install(descriptor string) *graft.Installation {
 		addon.Verification.Images = append(addon.Verification.Images, graft.ImageReport{Service: s.Name, Image: s.Image, Digest: digest})
 	}
 	h.catalog[addon.ID] = addon
-	inst, err := h.engine.Install(context.Background(), graft.InstallRequest{MarketplaceID: addon.ID})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return inst
+	return addon.ID
 }
 
 // await returns the installation once it has that status.

@@ -81,8 +81,9 @@ func (e *Engine) watch(ctx context.Context) {
 			delay = firstRetry
 			e.poke()
 		}, func(event driver.Event) {
-			e.observer.note(event)
-			e.noteEnd(event)
+			if e.observer.note(event) {
+				e.noteEnd(event)
+			}
 			e.changed.beat()
 			e.poke()
 		})
@@ -301,7 +302,7 @@ func (e *Engine) refused(ctx context.Context, w *world, inst *graft.Installation
 	written := e.write(ctx, inst, graft.StatusFailed, &graft.StatusDetails{
 		Generation: inst.Generation, Outcome: graft.OutcomeRefused, Reason: p.refusal, GaveUp: true,
 		FailedServices: []string{},
-	}, "")
+	}, inst.Logs)
 	if written {
 		e.poke()
 	}
@@ -322,7 +323,10 @@ func (e *Engine) settle(ctx context.Context, w *world, inst *graft.Installation)
 // logsFor returns the last lines of the services that failed. They are read
 // anew only when something changed.
 func (e *Engine) logsFor(ctx context.Context, w *world, inst *graft.Installation, a *assessment) string {
-	if len(a.details.FailedServices) == 0 {
+	switch {
+	case !wantsUp(inst):
+		return inst.Logs // why it failed is asked for after it was taken back
+	case len(a.details.FailedServices) == 0:
 		return ""
 	}
 	if inst.Logs != "" && inst.Details != nil && reflect.DeepEqual(inst.Details.Services, a.details.Services) {
@@ -344,6 +348,7 @@ func (e *Engine) write(ctx context.Context, inst *graft.Installation, status gra
 	if changed {
 		e.updated.beat()
 		if status != inst.Status {
+			e.metrics.statusChanged(inst.Status, status)
 			e.noteStatus(inst, status, details)
 		}
 	}
@@ -374,12 +379,11 @@ func (e *Engine) noteStatus(inst *graft.Installation, status graft.InstallationS
 	e.note(event)
 }
 
-// noteEnd tells that a container ended by itself: nobody is working on its
-// installation just now.
+// noteEnd tells that a container ended by itself.
 func (e *Engine) noteEnd(event driver.Event) {
 	id := event.Labels[driver.InstallationLabel]
 	if event.Action != "die" || event.Labels[driver.EngineLabel] != e.settings.EngineID || e.busy()[id] {
-		return
+		return // or somebody is working on it just now
 	}
 	code := event.ExitCode
 	e.note(graft.Event{

@@ -20,6 +20,7 @@ const (
 	purposeRepair    purpose = "repair"
 	purposeDisable   purpose = "disable"
 	purposeUninstall purpose = "uninstall"
+	purposeRestore   purpose = "restore" // what failed is taken back
 )
 
 // purposeOf says what a plan for an installation is for.
@@ -29,6 +30,8 @@ func purposeOf(inst *graft.Installation) purpose {
 		return purposeUninstall
 	case inst.Desired == graft.DesiredDisabled:
 		return purposeDisable
+	case gaveUp(inst):
+		return purposeRestore
 	case inst.Status == graft.StatusActive || inst.Status == graft.StatusPartiallyActive:
 		return purposeRepair
 	}
@@ -184,6 +187,13 @@ func (m *metrics) swapped(direction swapDirection, way graft.SwapWay, gap time.D
 func (m *metrics) serviceRestarted() { m.restarts.Inc() }
 
 func (m *metrics) reconciled(took time.Duration) { m.reconciles.Observe(took.Seconds()) }
+
+// statusChanged is for a change that is not seen before all installations are
+// looked at again, which may take a while when all is well.
+func (m *metrics) statusChanged(from, to graft.InstallationStatus) {
+	m.installs.WithLabelValues(string(from)).Dec()
+	m.installs.WithLabelValues(string(to)).Inc()
+}
 
 // installationsSeen is called with all installations.
 func (m *metrics) installationsSeen(installs []graft.Installation) {

@@ -72,6 +72,8 @@ func TestRuntimeMetrics(t *testing.T) {
 		{Status: graft.StatusDisabled, Desired: graft.DesiredRemoved},
 	})
 	m.installationsSeen([]graft.Installation{{Status: graft.StatusActive}}) // those of before are no more
+	m.statusChanged(graft.StatusActive, graft.StatusFailed)
+	m.statusChanged(graft.StatusFailed, graft.StatusActive)
 	m.runtimeSeen(true)
 	m.runtimeSeen(false)
 	m.runtimeSeen(true)

@@ -20,26 +20,36 @@ type observer struct {
 	prober   *prober
 	budget   *budget
 	mu       sync.Mutex
-	ends     map[string]int    // container id → exit code of its last end
+	ends     map[string]ending // by container id: the last one
 	gated    map[string]string // containers, by id: the networks on which they passed the gate of a swap
 }
 
 func newObserver(d driver.Driver, engineID string, p *prober, b *budget) *observer {
-	return &observer{driver: d, engineID: engineID, prober: p, budget: b, ends: map[string]int{}, gated: map[string]string{}}
+	return &observer{driver: d, engineID: engineID, prober: p, budget: b, ends: map[string]ending{}, gated: map[string]string{}}
 }
 
-// note takes in an event.
-func (o *observer) note(event driver.Event) {
+// note takes in an event, and is false if it was told before.
+func (o *observer) note(event driver.Event) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
 	case event.Type != "container":
 	case event.Action == "die":
-		o.ends[event.ID] = event.ExitCode
+		if last, told := o.ends[event.ID]; told && last.at.Equal(event.Time) {
+			return false
+		}
+		o.ends[event.ID] = ending{event.Time, event.ExitCode}
 	case event.Action == "destroy":
 		delete(o.ends, event.ID)
 		delete(o.gated, event.ID)
 	}
+	return true
+}
+
+// ending is how and when a container's process ended.
+type ending struct {
+	at   time.Time
+	code int
 }
 
 // passed notes that a container passed the gate of a swap where it is now.
@@ -84,7 +94,7 @@ func (o *observer) observe(ctx context.Context) (*driver.Snapshot, error) {
 	defer o.mu.Unlock()
 	for i := range snapshot.Containers {
 		if c := &snapshot.Containers[i]; c.Running() && c.Restarts > 0 {
-			c.ExitCode = o.ends[c.ID]
+			c.ExitCode = o.ends[c.ID].code
 		}
 	}
 	return snapshot, nil

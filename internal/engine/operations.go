@@ -175,7 +175,7 @@ func (e *Engine) finish(ctx context.Context, inst *graft.Installation, err error
 		stuck(details, reason)
 		e.write(ctx, inst, inst.Status, details, inst.Logs)
 	case temporary, settled(inst) && (count < attemptsToInstall || !e.standsIn(ctx, inst)):
-		e.write(ctx, inst, inst.Status, details, inst.Logs)
+		e.write(ctx, inst, inst.Status, details, e.keptLogs(ctx, inst))
 	default:
 		if failed.causeMayGo() {
 			at := e.nextRetry(inst.ID)
@@ -199,6 +199,17 @@ func (e *Engine) fellBack(ctx context.Context, failed *operationError) bool {
 	}
 	e.log.Info("a swap takes another way", "component", f.component, "way", f.way, "reason", reason)
 	return true
+}
+
+// keptLogs returns the last lines of the services that failed, while their
+// containers are still there: the next attempt may remove them.
+func (e *Engine) keptLogs(ctx context.Context, inst *graft.Installation) string {
+	w, err := e.world(ctx)
+	if err != nil {
+		return inst.Logs
+	}
+	a := assess(w, inst, time.Now())
+	return e.lastLines(ctx, w, inst, a.details.FailedServices)
 }
 
 // standsIn is whether an installation is in a component's place whose plugin does
@@ -241,7 +252,7 @@ func stuck(details *graft.StatusDetails, reason string) {
 // while they are still there. The next plan takes everything back.
 func (e *Engine) giveUp(ctx context.Context, inst *graft.Installation, details *graft.StatusDetails) {
 	details.GaveUp = true
-	logs := ""
+	logs := inst.Logs
 	if w, err := e.world(ctx); err == nil {
 		a := assess(w, inst, time.Now())
 		details.FailedServices, details.Services = a.details.FailedServices, a.details.Services

@@ -40,7 +40,7 @@ func (p *plan) putBack(w *world, swap *store.Swap, containers *[]*driver.Contain
 	}
 	switch {
 	case holder != nil && w.isComponent(holder):
-		b.withdraw() // somebody made it again under its own name: it is back
+		b.withdraw(holder) // somebody made it again under its own name: it is back
 		return true
 	case holder != nil:
 		return p.block(graft.Errorf(graft.CodeConflict, "component %q can't be put back: another container has its name now; remove or rename that one", swap.Component))
@@ -124,20 +124,31 @@ func (b *back) obstacle() error {
 	return nil
 }
 
-// withdraw adds the end of plugins whose component is back already.
-func (b *back) withdraw() {
+// withdraw adds the end of plugins whose component is back already. It may not
+// have been able to start while they were in its place.
+func (b *back) withdraw(component *driver.Container) {
 	for _, c := range b.plugins {
+		if c.Running() {
+			b.add(operation{kind: opStop, target: c.Name, id: c.ID, grace: c.StopTimeout})
+		}
 		b.add(operation{kind: opRemove, target: c.Name, id: c.ID})
 	}
-	b.removeWarm(b.w, b.swap.Component)
+	if b.runs() && (component.State == driver.StateCreated || component.State == driver.StateExited) {
+		b.add(operation{kind: opStart, target: component.Name, id: component.ID})
+	}
+	b.removeWarm(b.w, b.swap.Component, append(slices.Clone(b.plugins), component)...)
 	b.add(operation{kind: opForgetComponent, target: b.swap.Component, swap: b.swap})
+}
+
+// runs is whether the component is to run: it did before.
+func (b *back) runs() bool {
+	return b.was.State != driver.StateExited && b.was.State != driver.StateCreated
 }
 
 // run adds all of it. It begins where an earlier plan got to.
 func (b *back) run() {
 	name := b.swap.Component
 	c := b.component
-	runs := b.was.State != driver.StateExited && b.was.State != driver.StateCreated
 	b.onWarm = isOn(c, warmNetwork(name))
 	// Under its other name it was told to stop, be it by an engine that did not
 	// live to see it.
@@ -148,11 +159,8 @@ func (b *back) run() {
 	b.down = stopping || !c.Running()
 	b.warm = !b.down && (b.onWarm || !b.w.live(c, name))
 	b.way = graft.SwapWarm
-	if runs && b.down {
-		b.way, b.reason = chooseWay(b.was, b.incumbent(), b.was, b.swap.WayBack, b.swap.Reason)
-		if b.way == graft.SwapWarm {
-			b.warmUp()
-		}
+	if b.runs() && b.down {
+		b.chooseWay()
 	} else if b.onWarm && !b.w.inPlace(c, name) {
 		b.pass()
 	}
@@ -161,8 +169,27 @@ func (b *back) run() {
 	if b.way != graft.SwapCold {
 		from = len(b.p.operations)
 	}
-	b.move(runs, from)
+	b.move(from)
 	b.finish()
+}
+
+// chooseWay decides how the component comes back. While nobody answers, it is
+// not made to wait for anything.
+func (b *back) chooseWay() {
+	var running *driver.Container
+	for _, c := range b.plugins {
+		if c.Running() {
+			running = c
+		}
+	}
+	b.way, b.reason = chooseWay(b.was, running, b.was, b.swap.WayBack, b.swap.Reason)
+	switch {
+	case b.way != graft.SwapWarm:
+	case b.incumbent() == nil:
+		b.way, b.reason = graft.SwapStandby, "nobody answers in its place"
+	default:
+		b.warmUp()
+	}
 }
 
 // incumbent returns the plugin that answers just now, nil if none does.
@@ -238,7 +265,7 @@ func called(c *driver.Container, name string) *driver.Container {
 }
 
 // move lets the component answer instead of the plugin.
-func (b *back) move(runs bool, from int) {
+func (b *back) move(from int) {
 	name := b.swap.Component
 	incumbent := b.incumbent()
 	joinFirst := b.warm && !portsCollide(portsOf(b.plugins), b.was.Ports) && !configuredAddresses(b.was)
@@ -257,10 +284,10 @@ func (b *back) move(runs bool, from int) {
 		}
 		b.join()
 	}
-	if runs && !b.warm && b.down {
+	if b.runs() && !b.warm && b.down {
 		b.begin(operation{kind: opStart, target: name, id: b.component.ID})
 	}
-	if incumbent != nil && runs {
+	if incumbent != nil && b.runs() {
 		swap := graft.PlannedSwap{Component: name, Service: b.swap.Service, Back: true, Way: b.way, Reason: b.reason}
 		if !joinFirst {
 			b.markGap(from, gap{back: true, way: b.way, component: name})
@@ -309,6 +336,6 @@ func (b *back) finish() {
 		}
 		b.begin(operation{kind: opRemove, target: c.Name, id: c.ID})
 	}
-	b.removeWarm(b.w, name)
+	b.removeWarm(b.w, name, append(slices.Clone(b.plugins), b.component)...)
 	b.begin(operation{kind: opForgetComponent, target: name, swap: b.swap})
 }

@@ -115,9 +115,16 @@ func (p *plan) createWarmNetworks(w *world, wants []*want) {
 	}
 }
 
-// removeWarm adds the end of a warm network, if it is there or about to be.
-func (c *chain) removeWarm(w *world, component string) {
+// removeWarm adds the end of a warm network, if it is there or about to be, and
+// nobody but those containers is on it.
+func (c *chain) removeWarm(w *world, component string, but ...*driver.Container) {
 	name := warmNetwork(component)
+	for i := range w.snapshot.Containers {
+		other := &w.snapshot.Containers[i]
+		if isOn(other, name) && !slices.ContainsFunc(but, func(b *driver.Container) bool { return b != nil && b.ID == other.ID }) {
+			return
+		}
+	}
 	if n := w.network(name); n != nil && n.Labels[driver.EngineLabel] == w.settings.EngineID {
 		c.add(operation{kind: opRemoveNetwork, target: name, id: n.ID})
 	} else if c.p.creates(name) {

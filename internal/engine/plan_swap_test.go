@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,7 +24,13 @@ var update = flag.Bool("update", false, "write the plans that come out into test
 // to read a case.
 func TestSwapPlans(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/plans/*.txt")
+	comparePlans(t, "testdata/plans/*.txt")
+}
+
+// comparePlans compares the cases in files with the plans that come out.
+func comparePlans(t *testing.T, pattern string) {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no plans: %v", err)
 	}
@@ -63,13 +70,27 @@ func planned(t *testing.T, name, body string) string {
 		if inst == nil {
 			t.Fatalf("%s: there is no addon %q", name, who)
 		}
-		p := planFor(s.w, inst)
+		p, fault := planOf(s.w, inst)
+		if fault != "" {
+			out += "--- " + who + "\npanic: " + fault + "\n"
+			continue
+		}
 		if again := planFor(s.w, inst); again.String() != p.String() {
 			t.Errorf("%s: the same world gave another plan:\n%s", name, again)
 		}
 		out += "--- " + who + "\n" + s.text(p)
 	}
 	return out
+}
+
+// planOf is planFor, and what it panicked with.
+func planOf(w *world, inst *graft.Installation) (p *plan, fault string) {
+	defer func() {
+		if r := recover(); r != nil {
+			fault = fmt.Sprint(r)
+		}
+	}()
+	return planFor(w, inst), ""
 }
 
 func addonIDs(name string) string {
@@ -231,7 +252,6 @@ func (s *stage) container(who string, words []string) {
 	switch who {
 	case "component":
 		c = s.was
-		c.AutoRemove = s.was.AutoRemove
 	case "anew":
 		c = s.was
 		c.ID = "anew"
@@ -240,8 +260,11 @@ func (s *stage) container(who string, words []string) {
 		c = running(inst, "root_scheduler", "root_scheduler")
 		c.ID, c.Ports, c.NetworkMode = who, s.was.Ports, s.was.NetworkMode
 		c.Labels[driver.ComponentLabel] = s.was.Name
+		mounts, err := s.w.mounts(inst, &inst.Services[0])
+		try(s.t, err)
+		c.Mounts = mounts
 	case "stranger":
-		c = driver.Container{ID: "stranger", RestartPolicy: "no", Ports: s.was.Ports}
+		c = driver.Container{ID: "stranger", RestartPolicy: "no", Ports: s.was.Ports, Labels: map[string]string{driver.ComposeProjectLabel: "shop"}}
 	default:
 		s.t.Fatalf("%s: who is %s?", s.name, who)
 	}
@@ -309,7 +332,7 @@ func (s *stage) text(p *plan) string {
 	return s.short.Replace(b.String())
 }
 
-// TestPlugInRecordsWhole checks what is written down before anything is touched.
+// What is written down before anything is touched is the whole component.
 func TestComponentIsWrittenDownWhole(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "whole", "component scheduler running\n")

@@ -36,9 +36,12 @@ func (w *world) chooseWayIn(inst *graft.Installation, v *want) error {
 }
 
 // leavers returns the containers that have to make room for v: the component,
-// if it is there, and the plugins of others.
+// if it is there, and the plugins of others. One that is on the warm network
+// only is about to come, or to be removed by its own installation.
 func (w *world) leavers(inst *graft.Installation, v *want) (component *driver.Container, plugins []*driver.Container) {
-	plugins = slices.DeleteFunc(w.pluginsFor(v.name), func(c *driver.Container) bool { return w.owned(c.Labels, inst.ID) })
+	plugins = slices.DeleteFunc(w.pluginsFor(v.name), func(c *driver.Container) bool {
+		return w.owned(c.Labels, inst.ID) || isOn(c, warmNetwork(v.name)) && !w.inPlace(c, v.name)
+	})
 	return w.aliveComponent(v.component, v.swap), plugins
 }
 
@@ -74,10 +77,8 @@ func (p *plan) takeOver(w *world, v *want, after []int) (int, bool) {
 	t.move()
 	t.gate()
 	t.settle()
-	if len(p.operations) == before {
-		return 0, false
-	}
-	return t.after[0], true
+	last := len(p.operations) - 1
+	return last, last >= before
 }
 
 // takeover is the way in, step by step.
@@ -92,6 +93,7 @@ type takeover struct {
 	plugins   []*driver.Container // of others
 	started   bool                // by this plan
 	onWarm    bool                // it is on the warm network by now
+	moved     bool                // it is in another place than before this plan
 	asideNow  bool                // the component has its other name by now
 }
 
@@ -164,8 +166,7 @@ func (t *takeover) move() {
 		t.begin(operation{kind: opStart, target: t.name, id: t.id})
 		t.started = true
 	}
-	moved := len(t.p.operations) > from
-	if moved && len(leaving) > 0 {
+	if len(t.p.operations) > from && len(leaving) > 0 {
 		swap := graft.PlannedSwap{Component: name, Service: t.v.service.Name, Way: way, Reason: t.v.reason}
 		if !joinFirst {
 			t.markGap(from, gap{way: way, component: name})
@@ -174,6 +175,7 @@ func (t *takeover) move() {
 		t.p.swaps = append(t.p.swaps, swap)
 	}
 	t.leaveWarm(t.onWarm, t.id, t.name, name)
+	t.moved = len(t.p.operations) > from
 }
 
 // exclusive is whether the plugin can join only once the others have left: they
@@ -210,7 +212,7 @@ func (t *takeover) join() {
 func (t *takeover) gate() {
 	c := t.v.current
 	t.begun = false
-	if !t.started && (t.done() || t.w.passedGate(c)) {
+	if !t.started && (t.done() || t.w.passedGate(c) && !t.moved) {
 		return
 	}
 	restarts := 0
@@ -249,7 +251,7 @@ func (t *takeover) settle() {
 	if t.name != name {
 		t.begin(operation{kind: opRename, target: t.name + " to " + name, id: t.id, name: name})
 	}
-	t.removeWarm(t.w, name)
+	t.removeWarm(t.w, name, append(slices.Clone(t.plugins), t.v.current, t.component)...)
 	t.begun = false
 	if c := t.v.current; c != nil {
 		t.p.repair(t.w, t.v, t.after)

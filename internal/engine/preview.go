@@ -49,10 +49,15 @@ func agreed(hash string, now *graft.Plan) error {
 	if hash == "" || hash == now.Hash {
 		return nil
 	}
-	first, _, _ := strings.Cut(now.Text, "\n")
+	is, _, _ := strings.Cut(now.Text, "\n")
+	for _, c := range now.Conflicts {
+		if c.Text != now.Refusal {
+			is += "; " + c.Text
+		}
+	}
 	return graft.Errorf(graft.CodeConflict,
 		"The plan for addon %q is not the one that was agreed to any more, and nothing was installed. It is now: %s. Look at it, then agree to %s.",
-		now.Addon, first, now.Hash)
+		now.Addon, is, now.Hash)
 }
 
 // imageSizes returns what a pull of each service's image transfers on this host,

@@ -60,13 +60,15 @@ func (r *report) begins(o *operation) {
 func (r *report) pulls(status graft.PullStatus) {
 	event := r.event(graft.EventProgress, fmt.Sprintf("pull %s: %d of %d layers, %d of %d bytes",
 		status.Image, status.LayersDone, status.Layers, status.BytesDone, status.Bytes))
-	event.Pull = &status
-	event.Time = time.Now()
-	r.engine.journal.live(event)
+	event.Pull, event.Time = &status, time.Now()
 	r.mu.Lock()
+	same := r.pulling[status.Image] == status
 	r.pulling[status.Image] = status
 	soon := time.Since(r.told) < progressEvery
 	r.mu.Unlock()
+	if !same {
+		r.engine.journal.live(event)
+	}
 	if !soon {
 		r.write(event.Message)
 	}
@@ -90,6 +92,9 @@ func (r *report) ended(o *operation, took time.Duration, err error) {
 		event.Outcome = graft.OutcomeDone
 	}
 	r.engine.note(event)
+	if o.kind == opForget && err == nil {
+		r.engine.note(r.event(graft.EventRemoved, "addon "+r.inst.Name+" is uninstalled"))
+	}
 }
 
 // swapped implements reporter.

@@ -81,6 +81,7 @@ func overlap(m, n driver.Mount) bool {
 	if !m.Bind {
 		return m.Source == n.Source
 	}
-	a, b := path.Clean(m.Source)+"/", path.Clean(n.Source)+"/"
+	whole := func(source string) string { return strings.TrimSuffix(path.Clean(source), "/") + "/" }
+	a, b := whole(m.Source), whole(n.Source)
 	return strings.HasPrefix(a, b) || strings.HasPrefix(b, a)
 }

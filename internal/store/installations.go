@@ -89,14 +89,13 @@ func (s *Store) Installations(ctx context.Context) (all []graft.Installation, er
 }
 
 // SetDesired is how users change an installation: it writes the desired state
-// and the status that shows it at once, and forgets details and logs of the
-// past. CodeConflict for one that is being removed, as that can't be taken
+// and the status that shows it at once, and forgets details of the past. CodeConflict for one that is being removed, as that can't be taken
 // back; asking again to remove it is fine.
 func (s *Store) SetDesired(ctx context.Context, id string, desired graft.DesiredState, status graft.InstallationStatus) (*graft.Installation, error) {
 	var i *graft.Installation
 	err := s.update(ctx, func(tx *sql.Tx) (err error) {
 		i, err = scanInstallation(tx.QueryRowContext(ctx,
-			`update installations set desired = $2, status = $3, details = '', logs = '',
+			`update installations set desired = $2, status = $3, details = '',
 				generation = generation + 1, revision = revision + 1, updated_at = $4
 			where id = $1 and (desired <> 'removed' or $2 = 'removed') returning `+installationColumns,
 			id, string(desired), string(status), micros(now())))

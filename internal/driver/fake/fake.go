@@ -6,6 +6,7 @@ package fake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,6 +18,10 @@ import (
 	"github.com/graftplatform/graft/internal/driver"
 )
 
+// ErrHang, returned by a hook of OnCall, makes the call block until its context
+// ends, as when a runtime does not answer.
+var ErrHang = errors.New("the fake runtime does not answer")
+
 // AnyImage stands in AddImage for every image that was not added by name.
 const AnyImage = "*"
 
@@ -26,6 +31,9 @@ type Behaviour struct {
 	// until it is stopped.
 	ExitAfter time.Duration
 	ExitCode  int
+	// ExitWithout a place on that network at its start, a container ends after
+	// ExitAfter, and otherwise does not; empty: networks do not matter.
+	ExitWithout string
 	// HealthAfter a start the health check gives its first answer, healthy or
 	// Unhealthy. Containers have a health check if their specification has
 	// one or if one of these two fields is set.
@@ -250,7 +258,12 @@ func (d *Driver) call(ctx context.Context, op, target string, effect func() erro
 		return err
 	}
 	if hook != nil {
-		if err := hook(op, target); err != nil {
+		err := hook(op, target)
+		if errors.Is(err, ErrHang) {
+			<-ctx.Done()
+			return d.reachable(ctx)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -58,7 +58,7 @@ func (d *Driver) start(c *container) error {
 		}
 		d.after(c, behaviour.HealthAfter, func() { d.setHealth(c, first) })
 	}
-	if behaviour.ExitAfter > 0 {
+	if behaviour.ExitAfter > 0 && (behaviour.ExitWithout == "" || c.endpoint(behaviour.ExitWithout) < 0) {
 		d.after(c, behaviour.ExitAfter, func() { d.exit(c, behaviour.ExitCode) })
 	}
 	return nil

@@ -79,6 +79,7 @@ func setDesiredWritesTheSpec(t *testing.T, s *store.Store) {
 		t.Fatalf("updated at %v, created at %v", got.UpdatedAt, i.CreatedAt)
 	}
 	i.Desired, i.Status, i.Generation, i.Revision, i.UpdatedAt = graft.DesiredDisabled, graft.StatusDisabling, 2, 3, got.UpdatedAt
+	i.Logs = "web | boom" // why it failed is asked for after it was taken back
 	equal(t, got, i)
 	equal(t, must(s.Installation(t.Context(), i.ID))(t), i)
 }
