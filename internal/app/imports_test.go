@@ -20,6 +20,7 @@ func level(path string) (int, bool) {
 		"store":    1,
 		"driver":   1,
 		"verify":   1,
+		"probe":    1,
 		"client":   1,
 		"registry": 1,
 		"version":  1,

@@ -47,7 +47,7 @@ type Options struct {
 	// Retries is how often a container may be started again within ten minutes
 	// before it rests; 0: 5, negative: not once.
 	Retries int
-	Log          *slog.Logger // nil: none
+	Log     *slog.Logger // nil: none
 
 	// Traces is the URL that spans are sent to, by OTLP over HTTP; empty: none
 	// are made.

@@ -256,20 +256,22 @@ func (p *performance) left() []string {
 	return left
 }
 
-// mostCalls is more than any story makes.
-const mostCalls = 200
+const (
+	mostCalls      = 200 // more than any story makes
+	enoughFailures = 3   // to see what is wrong with a story
+)
 
 // gather tells a story once for each position, as many at a time as the theatre
 // has room for, and returns at how many positions the engine was killed.
 func (th *theatre) gather(t *testing.T, s *story, after bool) int {
 	t.Helper()
-	var points atomic.Int32
-	var ended, failed atomic.Bool
+	var points, failed atomic.Int32
+	var ended atomic.Bool
 	var all sync.WaitGroup
 	for n := 1; n <= mostCalls; n++ {
 		th.running <- struct{}{}
 		late := outOfTime(t)
-		if late || ended.Load() || failed.Load() {
+		if late || ended.Load() || failed.Load() >= enoughFailures {
 			if late {
 				t.Errorf("the time of this test run is over, at position %d", n)
 			}
@@ -283,7 +285,7 @@ func (th *theatre) gather(t *testing.T, s *story, after bool) int {
 				told = true
 				killed = th.perform(t, s, after, n)
 			}) {
-				failed.Store(true)
+				failed.Add(1)
 			}
 			switch { // nothing was told if this position was not asked for
 			case killed:

@@ -22,6 +22,8 @@ const (
 // budget counts how often containers are started again.
 type budget struct {
 	retries int // within the window
+	// again is told of every start after the first one.
+	again func(c *driver.Container)
 
 	mu      sync.Mutex
 	tallies map[string]*tally // by container id
@@ -37,12 +39,19 @@ type tally struct {
 	restUntil    time.Time
 }
 
-func newBudget(retries int) *budget {
-	return &budget{retries: retries, tallies: map[string]*tally{}}
+func newBudget(retries int, again func(c *driver.Container)) *budget {
+	return &budget{retries: retries, again: again, tallies: map[string]*tally{}}
 }
 
 // see takes in an observation.
 func (b *budget) see(snapshot *driver.Snapshot, engineID string, now time.Time) {
+	for _, c := range b.count(snapshot, engineID, now) {
+		b.again(c)
+	}
+}
+
+// count returns the containers that were started again, as often as they were.
+func (b *budget) count(snapshot *driver.Snapshot, engineID string, now time.Time) (again []*driver.Container) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	there := make(map[string]bool, len(b.tallies))
@@ -57,7 +66,9 @@ func (b *budget) see(snapshot *driver.Snapshot, engineID string, now time.Time) 
 			b.tallies[c.ID] = &tally{installation: c.Labels[driver.InstallationLabel], startedAt: c.StartedAt, restarts: c.Restarts}
 			continue
 		}
-		t.count(c, now)
+		for range t.count(c, now) {
+			again = append(again, c)
+		}
 		if len(t.again) > b.retries && !now.Before(t.restUntil) {
 			t.rest(now)
 		}
@@ -67,9 +78,11 @@ func (b *budget) see(snapshot *driver.Snapshot, engineID string, now time.Time) 
 			delete(b.tallies, id)
 		}
 	}
+	return again
 }
 
-func (t *tally) count(c *driver.Container, now time.Time) {
+// count returns how often a container was started again since the last look.
+func (t *tally) count(c *driver.Container, now time.Time) int {
 	again := max(c.Restarts-t.restarts, 0)
 	if again == 0 && !t.startedAt.IsZero() && c.StartedAt.After(t.startedAt) {
 		again = 1
@@ -83,6 +96,7 @@ func (t *tally) count(c *driver.Container, now time.Time) {
 	if len(t.again) == 0 && now.After(t.restUntil.Add(budgetWindow)) {
 		t.rests = 0 // it has been well for long
 	}
+	return again
 }
 
 // rest lets a container rest, longer each time, with jitter; then it has its

@@ -19,7 +19,7 @@ func noon() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
 
 func newSight(t *testing.T) *sight {
 	t.Helper()
-	s := &sight{t: t, b: newBudget(2), c: driver.Container{
+	s := &sight{t: t, b: newBudget(2, func(*driver.Container) {}), c: driver.Container{
 		ID: "c", State: driver.StateRunning, StartedAt: noon(),
 		Labels: map[string]string{driver.EngineLabel: "e1", driver.InstallationLabel: "i"},
 	}}
@@ -86,7 +86,7 @@ func TestBudgetCountsEveryStart(t *testing.T) {
 	t.Run("the first one is free", func(t *testing.T) {
 		t.Parallel()
 		s := newSight(t)
-		s.b = newBudget(0)
+		s.b = newBudget(0, func(*driver.Container) {})
 		s.c.StartedAt, s.c.State = time.Time{}, driver.StateCreated
 		s.see(0)
 		s.c.StartedAt, s.c.State = noon().Add(time.Second), driver.StateRunning
@@ -98,7 +98,7 @@ func TestBudgetCountsEveryStart(t *testing.T) {
 	t.Run("of before the engine's time none", func(t *testing.T) {
 		t.Parallel()
 		s := newSight(t)
-		s.b = newBudget(2)
+		s.b = newBudget(2, func(*driver.Container) {})
 		s.c.Restarts = 99
 		s.see(time.Second)
 		s.see(2 * time.Second)
@@ -107,7 +107,7 @@ func TestBudgetCountsEveryStart(t *testing.T) {
 	t.Run("of others none", func(t *testing.T) {
 		t.Parallel()
 		s := newSight(t)
-		s.b = newBudget(0)
+		s.b = newBudget(0, func(*driver.Container) {})
 		s.c.Labels = map[string]string{driver.EngineLabel: "e2"}
 		s.see(time.Second)
 		s.restarted(2 * time.Second)

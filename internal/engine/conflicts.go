@@ -16,18 +16,29 @@ const (
 	conflictComponent = "component"
 )
 
+// obstacle returns the first thing that stands in the way of containers that
+// have yet to be created; nil if nothing does.
+func (w *world) obstacle(inst *graft.Installation, wants []*want) error {
+	c := conflicts{w: w, inst: inst}
+	for _, v := range wants {
+		c.service(v)
+	}
+	c.networks()
+	c.volumes()
+	if len(c.all) == 0 {
+		return nil
+	}
+	return graft.Errorf(graft.CodeConflict, "%s", c.all[0].Text)
+}
+
 // conflicts returns everything that an installation needs and somebody else
 // has, in the order of its services.
 func (w *world) conflicts(inst *graft.Installation) []graft.PlannedConflict {
 	c := conflicts{w: w, inst: inst, all: []graft.PlannedConflict{}}
 	containers := w.containersOf(inst.ID)
 	for _, service := range dependencyOrder(inst.Services) {
-		v := &want{service: service, name: w.settings.prefixed(service.Name)}
-		v.current = currentOf(containers, service, inst.Images[service.Name])
-		if startCause(w, v) != "" && w.cutOff(v.current) {
-			v.current = nil
-		}
-		if err := w.replace(inst, v); err != nil {
+		v, err := w.want(inst, containers, service)
+		if err != nil {
 			c.component(v, err)
 			continue // without the component, its ports and its name are not ours to take
 		}

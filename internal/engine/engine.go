@@ -95,17 +95,17 @@ func New(options Options) (*Engine, error) {
 		},
 		store: options.Store, driver: options.Driver, catalog: options.Catalog,
 		resync: options.Resync, log: options.Log.With("plane", options.Plane),
-		metrics: newMetrics(options.Metrics), tracer: options.Tracer, limits: newLimits(),
+		metrics: newMetrics(options.Metrics), tracer: options.Tracer,
 		portTaken: options.PortTaken,
 		wake:      make(chan struct{}, 1), changed: newPulse(), updated: newPulse(),
 		running: map[string]underway{}, failures: map[string]attempts{}, retries: map[string]int{},
 	}
-	e.journal = newJournal(options.Store, e.log)
+	e.journal, e.limits = newJournal(options.Store, e.log), newLimits(e.metrics)
 	look := func() {
 		e.changed.beat()
 		e.poke()
 	}
-	e.observer = newObserver(options.Driver, id, newProber(options.Probe, look), newBudget(max(options.Retries, 0)))
+	e.observer = newObserver(options.Driver, id, newProber(options.Probe, look), newBudget(max(options.Retries, 0), e.noteRestart))
 	return e, nil
 }
 

@@ -34,10 +34,11 @@ const (
 // limits bound what all executors of an engine do at a time.
 type limits struct {
 	calls, pulls *semaphore.Weighted
+	metrics      *metrics
 }
 
-func newLimits() *limits {
-	return &limits{calls: semaphore.NewWeighted(parallelCalls), pulls: semaphore.NewWeighted(parallelPulls)}
+func newLimits(m *metrics) *limits {
+	return &limits{calls: semaphore.NewWeighted(parallelCalls), pulls: semaphore.NewWeighted(parallelPulls), metrics: m}
 }
 
 // executor carries out one plan and decides nothing.
@@ -122,8 +123,12 @@ func (l *limits) enter(ctx context.Context, o *operation) (release func(), err e
 	case o.kind == opPull:
 		slots = l.pulls
 	}
-	if err := slots.Acquire(ctx, 1); err != nil {
-		return nil, err
+	if !slots.TryAcquire(1) {
+		l.metrics.operationWaits()
+		defer l.metrics.operationWaited()
+		if err := slots.Acquire(ctx, 1); err != nil {
+			return nil, err
+		}
 	}
 	return func() { slots.Release(1) }, nil
 }
@@ -202,6 +207,16 @@ func (e *operationError) temporary() bool {
 	}
 	// A container that is just being restarted can't be moved.
 	return kind == opRename || kind == opPolicy || kind == opDisconnect
+}
+
+// ours is whether it was our own store that failed: it is no reason to give
+// anything up.
+func (e *operationError) ours() bool {
+	switch e.operation.kind {
+	case opRecord, opClaim, opForget, opForgetComponent:
+		return graft.ErrorCode(e.err) == graft.CodeUnavailable
+	}
+	return false
 }
 
 // causeMayGo is whether the failure may be over one day without anybody

@@ -52,11 +52,14 @@ func run(t *testing.T, test func(h *harness)) {
 		h := &harness{t: t, store: st, driver: fake.New(nil), catalog: catalog{}}
 		h.driver.AddImage(fake.AnyImage, fake.Behaviour{Output: "started\n"})
 		h.start()
+		// Also after a Fatal: the bubble lasts as long as the engine runs.
+		defer func() {
+			h.stop()
+			if err := st.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
 		test(h)
-		h.stop()
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 }
 

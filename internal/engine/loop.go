@@ -112,6 +112,7 @@ func (e *Engine) world(ctx context.Context) (*world, error) {
 		return nil, err
 	}
 	snapshot, err := e.observer.observe(ctx)
+	e.seen(ctx, err)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +138,6 @@ func (e *Engine) reconcile(ctx context.Context) time.Time {
 	observing, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	w, err := e.world(observing)
-	e.seen(ctx, err)
 	if err != nil {
 		if ctx.Err() == nil {
 			e.log.Warn("nothing is planned while not everything can be observed", "error", err)
@@ -168,13 +168,16 @@ func (e *Engine) seen(ctx context.Context, err error) {
 		return
 	}
 	e.metrics.runtimeSeen(!away)
-	if away == e.away {
+	e.mu.Lock()
+	before := e.away
+	e.away = away
+	e.mu.Unlock()
+	if away == before {
 		return
 	}
-	e.away = away
-	event := graft.Event{Type: graft.EventRuntime, Message: "everything can be observed again"}
+	event := graft.Event{Type: graft.EventRuntime, Message: "the runtime answers"}
 	if away {
-		event.Message, event.Reason = "not everything can be observed; what runs goes on running", graft.ErrorMessage(err)
+		event.Message, event.Reason = "the runtime does not answer; what runs goes on running", graft.ErrorMessage(err)
 	}
 	e.note(event)
 }
@@ -206,8 +209,8 @@ func (w *world) warming(component string) bool {
 // advance does what is next for one installation, and returns when to look
 // again; zero: when something happens.
 func (e *Engine) advance(ctx context.Context, w *world, inst *graft.Installation, held map[string]bool) time.Time {
-	if e.mustMakeRoom(ctx, w, inst) {
-		return time.Time{} // and is looked at again at once
+	if made, err := e.makeRoom(ctx, w, inst); made {
+		return again(err)
 	}
 	p := planFor(w, inst)
 	switch {
@@ -218,8 +221,7 @@ func (e *Engine) advance(ctx context.Context, w *world, inst *graft.Installation
 	case p.waiting != "":
 		details := e.detailsOf(inst)
 		details.Step = p.waiting
-		e.write(ctx, inst, inst.Status, details, inst.Logs)
-		return time.Time{}
+		return again(e.write(ctx, inst, inst.Status, details, inst.Logs))
 	case len(p.operations) == 0:
 		return sooner(e.settle(ctx, w, inst), e.revive(ctx, w, inst))
 	}
@@ -236,11 +238,20 @@ func (e *Engine) advance(ctx context.Context, w *world, inst *graft.Installation
 	return time.Time{}
 }
 
-// mustMakeRoom gives up a plugin that has ended too often since it was put in
-// its place: the component comes back.
-func (e *Engine) mustMakeRoom(ctx context.Context, w *world, inst *graft.Installation) bool {
+// again is when to look again after something was to be written down: at once,
+// for which the loop was woken, or in a while if the store failed.
+func again(err error) time.Time {
+	if err != nil {
+		return time.Now().Add(storeRetry)
+	}
+	return time.Time{}
+}
+
+// makeRoom gives up a plugin that has ended too often since it was put in its
+// place: the component comes back. It is false if there is none.
+func (e *Engine) makeRoom(ctx context.Context, w *world, inst *graft.Installation) (bool, error) {
 	if !wantsUp(inst) || !settled(inst) {
-		return false
+		return false, nil
 	}
 	for _, swap := range w.swapsOf(inst.ID) {
 		c := currentOf(w.containersOf(inst.ID), inst.Service(swap.Service), inst.Images[swap.Service])
@@ -250,11 +261,9 @@ func (e *Engine) mustMakeRoom(ctx context.Context, w *world, inst *graft.Install
 		details := e.detailsOf(inst)
 		details.Reason = fmt.Sprintf("service %q was started again %d times within %v and did not stay up: component %s comes back",
 			swap.Service, e.observer.budget.retries, budgetWindow, swap.Component)
-		e.giveUp(ctx, inst, details)
-		e.poke()
-		return true
+		return true, e.giveUp(ctx, inst, details)
 	}
-	return false
+	return false, nil
 }
 
 // revive tries an installation again that failed, when its time has come or what
@@ -270,9 +279,11 @@ func (e *Engine) revive(ctx context.Context, w *world, inst *graft.Installation)
 	case inst.Details.Outcome != graft.OutcomeRefused, planUp(w, inst).refusal != "":
 		return time.Time{}
 	}
-	e.write(ctx, inst, graft.StatusInstalling, &graft.StatusDetails{Generation: inst.Generation, FailedServices: []string{}}, inst.Logs)
-	e.poke()
-	return time.Time{}
+	err := e.write(ctx, inst, graft.StatusInstalling, &graft.StatusDetails{Generation: inst.Generation, FailedServices: []string{}}, inst.Logs)
+	if err == nil {
+		e.poke()
+	}
+	return again(err)
 }
 
 // sooner returns the earlier of two times; zero is never.
@@ -288,25 +299,23 @@ func (e *Engine) refused(ctx context.Context, w *world, inst *graft.Installation
 	if !wantsUp(inst) {
 		details := e.detailsOf(inst)
 		stuck(details, p.refusal)
-		e.write(ctx, inst, inst.Status, details, inst.Logs)
-		return time.Time{}
+		return again(e.write(ctx, inst, inst.Status, details, inst.Logs))
 	}
 	if settled(inst) {
 		a := assess(w, inst, time.Now())
 		a.details.Reason = p.refusal
-		e.write(ctx, inst, a.status, &a.details, e.logsFor(ctx, w, inst, &a))
-		return a.wake
+		return sooner(a.wake, again(e.write(ctx, inst, a.status, &a.details, e.logsFor(ctx, w, inst, &a))))
 	}
 	e.log.Warn("installation refused", "addon", inst.Name, "installation", inst.ID, "reason", p.refusal)
 	e.metrics.operationRefused(purposeOf(inst))
-	written := e.write(ctx, inst, graft.StatusFailed, &graft.StatusDetails{
+	err := e.write(ctx, inst, graft.StatusFailed, &graft.StatusDetails{
 		Generation: inst.Generation, Outcome: graft.OutcomeRefused, Reason: p.refusal, GaveUp: true,
 		FailedServices: []string{},
 	}, inst.Logs)
-	if written {
+	if err == nil {
 		e.poke()
 	}
-	return time.Time{}
+	return again(err)
 }
 
 // settle writes down how an installation is that needs nothing done.
@@ -316,8 +325,7 @@ func (e *Engine) settle(ctx context.Context, w *world, inst *graft.Installation)
 	if !gaveUp(inst) {
 		logs = e.logsFor(ctx, w, inst, &a)
 	}
-	e.write(ctx, inst, a.status, &a.details, logs)
-	return a.wake
+	return sooner(a.wake, again(e.write(ctx, inst, a.status, &a.details, logs)))
 }
 
 // logsFor returns the last lines of the services that failed. They are read
@@ -336,14 +344,14 @@ func (e *Engine) logsFor(ctx context.Context, w *world, inst *graft.Installation
 }
 
 // write stores a status and tells those who wait for it. A spec that changed
-// meanwhile wins: then nothing is written. It is false if the store failed.
-func (e *Engine) write(ctx context.Context, inst *graft.Installation, status graft.InstallationStatus, details *graft.StatusDetails, logs string) bool {
+// meanwhile wins: then nothing is written. The error, the store's, is in the log.
+func (e *Engine) write(ctx context.Context, inst *graft.Installation, status graft.InstallationStatus, details *graft.StatusDetails, logs string) error {
 	changed, err := e.store.SetStatus(ctx, inst.ID, inst.Generation, status, details, logs)
 	if err != nil && graft.ErrorCode(err) != graft.CodeNotFound { // not found: just forgotten
 		if ctx.Err() == nil {
 			e.log.Error("a status was not written", "installation", inst.ID, "error", err)
 		}
-		return false
+		return err
 	}
 	if changed {
 		e.updated.beat()
@@ -352,7 +360,7 @@ func (e *Engine) write(ctx context.Context, inst *graft.Installation, status gra
 			e.noteStatus(inst, status, details)
 		}
 	}
-	return true
+	return nil
 }
 
 // detailsOf returns a copy of the details at the current generation.
@@ -389,5 +397,14 @@ func (e *Engine) noteEnd(event driver.Event) {
 	e.note(graft.Event{
 		Type: graft.EventEnded, Time: event.Time, InstallationID: id, Service: event.Labels[driver.ServiceLabel], ExitCode: &code,
 		Message: fmt.Sprintf("container %s exited with code %d", event.Name, code),
+	})
+}
+
+// noteRestart tells that a container was started again.
+func (e *Engine) noteRestart(c *driver.Container) {
+	e.metrics.serviceRestarted()
+	e.note(graft.Event{
+		Type: graft.EventRestarted, InstallationID: c.Labels[driver.InstallationLabel], Service: c.Labels[driver.ServiceLabel],
+		Message: fmt.Sprintf("container %s was started again", c.Name),
 	})
 }

@@ -17,6 +17,8 @@ const (
 	// firstRevival is how soon at the earliest an installation that failed is
 	// tried again, twice that is the latest.
 	firstRevival = 10 * time.Second
+	// storeRetry is when to look again after the store failed.
+	storeRetry = 5 * time.Second
 	// attemptsToInstall bounds how often a first start is tried while its
 	// failure looks temporary.
 	attemptsToInstall = 5
@@ -164,7 +166,7 @@ func (e *Engine) finish(ctx context.Context, inst *graft.Installation, err error
 	}
 	inst = now
 	count := e.noteFailure(inst)
-	temporary := failed.temporary() && count < attemptsToInstall
+	temporary := failed.temporary() && (count < attemptsToInstall || failed.ours())
 	details := e.detailsOf(inst)
 	details.Step, details.Pulls = "", nil
 	if wantsUp(inst) {
@@ -173,15 +175,15 @@ func (e *Engine) finish(ctx context.Context, inst *graft.Installation, err error
 	switch {
 	case !wantsUp(inst):
 		stuck(details, reason)
-		e.write(ctx, inst, inst.Status, details, inst.Logs)
+		_ = e.write(ctx, inst, inst.Status, details, inst.Logs) // in the log; the next attempt says it again
 	case temporary, settled(inst) && (count < attemptsToInstall || !e.standsIn(ctx, inst)):
-		e.write(ctx, inst, inst.Status, details, e.keptLogs(ctx, inst))
+		_ = e.write(ctx, inst, inst.Status, details, e.keptLogs(ctx, inst))
 	default:
 		if failed.causeMayGo() {
 			at := e.nextRetry(inst.ID)
 			details.RetryAt = &at
 		}
-		e.giveUp(ctx, inst, details)
+		_ = e.giveUp(ctx, inst, details) // if that can't be written, the next attempt fails too
 	}
 }
 
@@ -250,7 +252,7 @@ func stuck(details *graft.StatusDetails, reason string) {
 
 // giveUp marks an installation as failed, with the last lines of its containers
 // while they are still there. The next plan takes everything back.
-func (e *Engine) giveUp(ctx context.Context, inst *graft.Installation, details *graft.StatusDetails) {
+func (e *Engine) giveUp(ctx context.Context, inst *graft.Installation, details *graft.StatusDetails) error {
 	details.GaveUp = true
 	logs := inst.Logs
 	if w, err := e.world(ctx); err == nil {
@@ -258,11 +260,14 @@ func (e *Engine) giveUp(ctx context.Context, inst *graft.Installation, details *
 		details.FailedServices, details.Services = a.details.FailedServices, a.details.Services
 		logs = e.lastLines(ctx, w, inst, a.details.FailedServices)
 	}
-	if e.write(ctx, inst, graft.StatusFailed, details, logs) {
-		e.mu.Lock()
-		delete(e.failures, inst.ID)
-		e.mu.Unlock()
+	if err := e.write(ctx, inst, graft.StatusFailed, details, logs); err != nil {
+		return err
 	}
+	e.mu.Lock()
+	delete(e.failures, inst.ID)
+	e.mu.Unlock()
+	e.poke()
+	return nil
 }
 
 // noteFailure counts a failure and sets when to try again.

@@ -57,7 +57,7 @@ func planUp(w *world, inst *graft.Installation) *plan {
 	p := &plan{installation: inst}
 	wants, err := w.wants(inst)
 	if err == nil {
-		err = w.obstacles(inst, wants)
+		err = w.obstacle(inst, wants)
 	}
 	if err != nil {
 		return refusal(inst, err)
@@ -100,12 +100,8 @@ func (w *world) wants(inst *graft.Installation) ([]*want, error) {
 	var wants []*want
 	owner := map[string]string{} // container name → service
 	for _, service := range dependencyOrder(inst.Services) {
-		v := &want{service: service, name: w.settings.prefixed(service.Name)}
-		v.current = currentOf(containers, service, inst.Images[service.Name])
-		if startCause(w, v) != "" && w.cutOff(v.current) {
-			v.current = nil
-		}
-		if err := w.replace(inst, v); err != nil {
+		v, err := w.want(inst, containers, service)
+		if err != nil {
 			return nil, err
 		}
 		if other, taken := owner[v.name]; taken {
@@ -116,6 +112,17 @@ func (w *world) wants(inst *graft.Installation) ([]*want, error) {
 		wants = append(wants, v)
 	}
 	return wants, nil
+}
+
+// want pairs one service with its container and component. On an error it has
+// the service and the name.
+func (w *world) want(inst *graft.Installation, containers []*driver.Container, service *graft.Service) (*want, error) {
+	v := &want{service: service, name: w.settings.prefixed(service.Name)}
+	v.current = currentOf(containers, service, inst.Images[service.Name])
+	if startCause(w, v) != "" && w.cutOff(v.current) {
+		v.current = nil
+	}
+	return v, w.replace(inst, v)
 }
 
 // replace finds the component that a service is to replace, if there is one,
@@ -180,64 +187,6 @@ func (w *world) addonName(installationID string) string {
 		return inst.Name
 	}
 	return installationID
-}
-
-// obstacles returns what stands in the way of containers that have yet to be
-// created: names and ports that others hold.
-func (w *world) obstacles(inst *graft.Installation, wants []*want) error {
-	for _, v := range wants {
-		if v.behind != nil {
-			continue
-		}
-		if v.component != nil {
-			if err := w.nameFree(inst, v, v.name); err != nil {
-				return err
-			}
-		}
-		if !v.fresh() {
-			continue
-		}
-		if err := w.nameFree(inst, v, v.name); err != nil {
-			return err
-		}
-		published, err := ports(v.service, v.component)
-		if err != nil {
-			return err
-		}
-		for _, port := range published {
-			holder := w.portHolder(port, func(c *driver.Container) bool {
-				return w.owned(c.Labels, inst.ID) || v.isReplacedBy(w, c)
-			})
-			if holder != nil {
-				return graft.Errorf(graft.CodeConflict, "service %q: host port %d/%s is taken by container %q; free it or publish another port",
-					v.service.Name, port.HostPort, port.Protocol, holder.Name)
-			}
-		}
-	}
-	for _, network := range inst.AllNetworks() {
-		name := w.networkName(inst, network.Name)
-		if found := w.network(name); found != nil && name == w.settings.scoped(inst.Name, network.Name) && !w.owned(found.Labels, inst.ID) {
-			return graft.Errorf(graft.CodeConflict, "network %q exists and belongs to somebody else; remove or rename it", name)
-		}
-	}
-	for _, volume := range inst.AllVolumes() {
-		name := w.volumeName(inst, volume.Name)
-		if found := w.volume(name); found != nil && !w.owned(found.Labels, inst.ID) {
-			return graft.Errorf(graft.CodeConflict, "volume %q exists and belongs to somebody else; remove or rename it", name)
-		}
-	}
-	return nil
-}
-
-// nameFree returns an error if somebody else's container has that name.
-func (w *world) nameFree(inst *graft.Installation, v *want, name string) error {
-	holder := w.container(name)
-	switch {
-	case holder == nil, w.owned(holder.Labels, inst.ID), v.isReplacedBy(w, holder):
-		return nil
-	}
-	return graft.Errorf(graft.CodeConflict, "service %q: the name %q is taken by a container that does not belong to this addon; remove or rename it",
-		v.service.Name, name)
 }
 
 // isReplacedBy is whether a container is one whose place v takes: the component

@@ -121,7 +121,8 @@ func (c *chain) removeWarm(w *world, component string, but ...*driver.Container)
 	name := warmNetwork(component)
 	for i := range w.snapshot.Containers {
 		other := &w.snapshot.Containers[i]
-		if isOn(other, name) && !slices.ContainsFunc(but, func(b *driver.Container) bool { return b != nil && b.ID == other.ID }) {
+		ours := w.owned(other.Labels, c.p.installation.ID) // removed by now, if it is not one of those
+		if isOn(other, name) && !ours && !slices.ContainsFunc(but, func(b *driver.Container) bool { return b != nil && b.ID == other.ID }) {
 			return
 		}
 	}

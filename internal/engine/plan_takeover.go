@@ -175,7 +175,7 @@ func (t *takeover) move() {
 		t.p.swaps = append(t.p.swaps, swap)
 	}
 	t.leaveWarm(t.onWarm, t.id, t.name, name)
-	t.moved = len(t.p.operations) > from
+	t.moved = t.moved || t.onWarm
 }
 
 // exclusive is whether the plugin can join only once the others have left: they
@@ -202,6 +202,7 @@ func (t *takeover) join() {
 	}
 	for _, e := range t.endpoints {
 		if there := t.w.network(e.Network) != nil || t.p.creates(e.Network); there && !isOn(t.v.current, e.Network) {
+			t.moved = true
 			t.begin(operation{kind: opConnect, target: t.name + " to " + e.Network, id: t.id, endpoint: e})
 		}
 	}

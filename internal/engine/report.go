@@ -134,7 +134,7 @@ func (r *report) write(step string) {
 	}
 	r.mu.Unlock()
 	details.Step, details.Reason = step, keptReason(r.inst)
-	r.engine.write(r.ctx, r.inst, r.inst.Status, details, r.inst.Logs)
+	_ = r.engine.write(r.ctx, r.inst, r.inst.Status, details, r.inst.Logs) // in the log; progress alone is lost
 }
 
 // keptReason is why an installation is being taken back, while it is.
