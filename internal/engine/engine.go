@@ -66,6 +66,7 @@ type Engine struct {
 	metrics *metrics
 	tracer  trace.Tracer
 	limits  *limits
+	hush    *hush
 	// portTaken may be nil.
 	portTaken func(driver.Port) bool
 
@@ -101,6 +102,7 @@ func New(options Options) (*Engine, error) {
 		running: map[string]underway{}, failures: map[string]attempts{}, retries: map[string]int{},
 	}
 	e.journal, e.limits = newJournal(options.Store, e.log), newLimits(e.metrics)
+	e.hush = newHush()
 	look := func() {
 		e.changed.beat()
 		e.poke()

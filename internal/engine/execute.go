@@ -48,11 +48,14 @@ type executor struct {
 	store    *store.Store
 	changed  *pulse // beats when the runtime reported something
 	limits   *limits
+	hush     *hush
 	log      *slog.Logger
 	report   reporter
 
 	mu   sync.Mutex
 	gaps map[string]time.Time // by component: since when nobody answers
+	// hushed is whether others are kept from looking.
+	hushed bool
 }
 
 // reporter is told what an executor does.
@@ -140,10 +143,15 @@ func (x *executor) execute(ctx context.Context, p *plan, o *operation) error {
 	start := time.Now()
 	x.gapBegins(o, start)
 	err := x.call(ctx, p, o)
+	x.gapOver(o, err)
 	took := time.Since(start)
 	endSpan(span, err)
 	x.report.ended(o, took, err)
 	log := x.log.With("step", o.text(), "cause", o.cause, "took", took.Round(time.Millisecond))
+	if err != nil && ctx.Err() != nil {
+		log.Debug("step interrupted", "error", err)
+		return &operationError{operation: o, err: err}
+	}
 	if err != nil {
 		log.Warn("step failed", "error", err)
 		return &operationError{operation: o, err: err}
@@ -164,10 +172,26 @@ func (x *executor) gapBegins(o *operation, now time.Time) {
 		x.gaps = map[string]time.Time{}
 	}
 	x.gaps[o.gap.component] = now
+	x.hush.begin()
+	x.hushed = true
+}
+
+// gapOver lets others look again: the exchange is done, or has failed.
+func (x *executor) gapOver(o *operation, err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.hushed && (err != nil || o.gap != nil && o.gap.ends) {
+		x.hushed = false
+		x.hush.end()
+	}
 }
 
 func (x *executor) gapEnds(o *operation, now time.Time) {
 	if o.gap == nil || !o.gap.ends {
+		return
+	}
+	if o.gap.none {
+		x.report.swapped(o.gap, 0)
 		return
 	}
 	x.mu.Lock()
@@ -271,6 +295,8 @@ func (x *executor) call(ctx context.Context, p *plan, o *operation) error {
 		return x.wait(ctx, o)
 	case opRecord:
 		return x.record(ctx, o.swap)
+	case opAdopt:
+		return x.store.SaveSwap(ctx, *o.swap)
 	case opClaim:
 		return x.store.ClaimSwap(ctx, o.target, o.from, p.installation.ID, o.name)
 	case opForgetComponent:

@@ -80,11 +80,10 @@ func countCalls(t *testing.T, s story) (all, changing int) {
 		u := newUser(h, s)
 		w := &witness{user: u}
 		h.driver.OnCall(func(op, _ string) error {
-			w.look()
 			if !u.hidden() {
 				all++
 			}
-			return nil
+			return w.look()
 		})
 		tellStory(u)
 		changing = len(h.driver.Calls())
@@ -110,7 +109,9 @@ func faultAt(t *testing.T, s story, f fault, n int) (reached bool) {
 		var calls atomic.Int64
 		var failed atomic.Value
 		hook := func(op, target string) error {
-			w.look()
+			if err := w.look(); err != nil {
+				return err
+			}
 			if u.hidden() || f.lost && reads(op) || calls.Add(1) != int64(n) {
 				return nil
 			}
@@ -118,7 +119,7 @@ func faultAt(t *testing.T, s story, f fault, n int) (reached bool) {
 			return f.err
 		}
 		if f.lost {
-			h.driver.OnCall(func(string, string) error { w.look(); return nil })
+			h.driver.OnCall(func(string, string) error { return w.look() })
 			h.driver.AfterCall(hook)
 		} else {
 			h.driver.OnCall(hook)
@@ -131,7 +132,7 @@ func faultAt(t *testing.T, s story, f fault, n int) (reached bool) {
 		tellStory(u)
 		// A call that hangs is given up after two minutes, and nothing that
 		// comes after it has been done by then.
-		w.verdict(3 * time.Minute)
+		w.verdict(callLimit)
 		reached = failed.Load() != nil
 	})
 	return reached
@@ -144,11 +145,16 @@ type witness struct {
 	mu    sync.Mutex
 	since time.Time     // two owners; zero: not now
 	both  time.Duration // how long there were two at most
-	wrong string        // what must never be seen
+	calls int
+	wrong string // what must never be seen
 }
 
-// look is called at every call.
-func (w *witness) look() {
+// manyCalls is more than any story needs.
+const manyCalls = 3000
+
+// look is called at every call. An engine that never rests would stop the
+// bubble's clock for good: its calls hang.
+func (w *witness) look() error {
 	d, c := w.user.driver, &w.user.story.component
 	owners := d.Owners("oakestra", c.Name)
 	w.mu.Lock()
@@ -173,6 +179,11 @@ func (w *witness) look() {
 	default:
 		w.both = max(w.both, time.Since(w.since))
 	}
+	if w.calls++; w.calls > manyCalls {
+		w.wrong = "the engine never rests"
+		return fake.ErrHang
+	}
+	return nil
 }
 
 // verdict fails the test if something was seen that must not be.

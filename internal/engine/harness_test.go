@@ -43,7 +43,8 @@ type harness struct {
 // run calls test with a running engine.
 func run(t *testing.T, test func(h *harness)) {
 	t.Helper()
-	dir := ramDir(t)
+	dir, remove := ramDir(t)
+	defer remove()
 	synctest.Test(t, func(t *testing.T) {
 		st, err := store.Open(t.Context(), dir)
 		if err != nil {
@@ -63,20 +64,20 @@ func run(t *testing.T, test func(h *harness)) {
 	})
 }
 
-// ramDir returns a directory for a store that a test throws away: in memory
-// where there is one, for thousands of cases would wait for the disk otherwise.
-func ramDir(t *testing.T) string {
+// ramDir returns a directory for a store that a test throws away, and what
+// removes it: in memory where there is one, for thousands of cases would wait
+// for the disk otherwise.
+func ramDir(t *testing.T) (dir string, remove func()) {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "graft-engine-")
 	if err != nil {
-		return t.TempDir()
+		return t.TempDir(), func() {}
 	}
-	t.Cleanup(func() {
+	return dir, func() {
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
 		}
-	})
-	return dir
+	}
 }
 
 func (h *harness) start() {

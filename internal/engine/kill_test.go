@@ -1,116 +1,91 @@
 package engine_test
 
 import (
-	"context"
 	"fmt"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/graftplatform/graft"
 )
 
-// TestKilledAnywhere stops the engine at each call in turn, before and after
-// its effect, and starts another one on the same store.
+// TestKilledAnywhere stops the engine at each changing call of each story in
+// turn, before and after its effect, and starts another one on the same store.
 func TestKilledAnywhere(t *testing.T) {
 	t.Parallel()
-	for _, when := range []string{"before", "after"} {
-		t.Run(when, func(t *testing.T) {
+	var points atomic.Int64
+	t.Cleanup(func() { t.Logf("killed at %d points", points.Load()) })
+	for _, s := range stories() {
+		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			points := 0
-			for n := 1; ; n++ {
-				killed := true
-				t.Run(fmt.Sprint(n), func(t *testing.T) {
-					run(t, func(h *harness) { killed = killAt(h, when, n) })
-				})
-				if !killed || t.Failed() {
-					break
-				}
-				points++
+			_, calls := countCalls(t, s)
+			if calls < 10 {
+				t.Errorf("only %d calls: the story is too short to mean anything", calls)
 			}
-			t.Logf("killed at %d points", points)
-			if points < 15 {
-				t.Errorf("only %d points: the scenario is too short to mean anything", points)
+			for _, when := range []string{"before", "after"} {
+				for n := 1; n <= calls; n++ {
+					t.Run(fmt.Sprintf("%s/%d", when, n), func(t *testing.T) {
+						t.Parallel()
+						if killAt(t, s, when, n) {
+							points.Add(1)
+						}
+					})
+				}
 			}
 		})
 	}
 }
 
-// killAt kills the engine at its nth changing call of a plugin's life, and is
+// killAt tells a story whose engine is killed at its nth changing call, and is
 // false when there are fewer.
-func killAt(h *harness, when string, n int) bool {
-	h.driver.AddContainer(schedulerComponent())
-	before := h.snapshot()
-	var calls atomic.Int64
-	kill, dead := make(chan struct{}), make(chan struct{})
-	hook := func(op, _ string) error {
-		if op == "info" || op == "observe" || op == "watch" || op == "logs" {
-			return nil
-		}
-		if calls.Add(1) == int64(n) {
-			close(kill)
+func killAt(t *testing.T, s story, when string, n int) (killed bool) {
+	t.Helper()
+	run(t, func(h *harness) {
+		u := newUser(h, s)
+		w := &witness{user: u}
+		var calls atomic.Int64
+		kill, dead := make(chan string, 1), make(chan struct{})
+		hook := func(op, target string) error {
+			if err := w.look(); err != nil || reads(op) || calls.Add(1) != int64(n) {
+				return err
+			}
+			kill <- op + " " + target
 			<-dead
 			return graft.Errorf(graft.CodeUnavailable, "killed")
 		}
-		return nil
-	}
-	if when == "before" {
-		h.driver.OnCall(hook)
-	} else {
-		h.driver.AfterCall(hook)
-	}
-	over := make(chan struct{})
-	killer := make(chan bool)
-	go func() {
-		select {
-		case <-kill:
-			h.cancel()
-			close(dead)
-			<-h.ended
-			h.start()
-			killer <- true
-		case <-over:
-			killer <- false
+		if when == "before" {
+			h.driver.OnCall(hook)
+		} else {
+			h.driver.AfterCall(hook)
 		}
-	}()
-	id := h.install(pluginAddon).ID
-	h.awaitStored(id, graft.StatusActive)
-	h.setStored(id, graft.DesiredDisabled, graft.StatusDisabling)
-	h.awaitStored(id, graft.StatusDisabled)
-	h.setStored(id, graft.DesiredRemoved, graft.StatusDisabled)
-	h.awaitStored(id, "")
-	close(over)
-	killed := <-killer
-	h.nothingLeft(before)
+		killer := make(chan string)
+		go func() {
+			at := <-kill
+			if at != "" {
+				u.replaceEngine(dead)
+			}
+			killer <- at
+		}()
+		defer func() {
+			close(kill)
+			at := <-killer
+			killed = at != ""
+			if t.Failed() {
+				t.Logf("killed %s %s", when, at)
+			}
+		}()
+		tellStory(u)
+		w.verdict(callLimit)
+	})
 	return killed
 }
 
-// setStored changes the spec in the store itself, as the engine may be another
-// one by the time.
-func (h *harness) setStored(id string, desired graft.DesiredState, status graft.InstallationStatus) {
-	h.t.Helper()
-	if _, err := h.store.SetDesired(context.Background(), id, desired, status); err != nil {
-		h.t.Fatal(err)
-	}
-}
-
-// awaitStored returns once the stored status is that one; empty: once there is
-// no such installation any more.
-func (h *harness) awaitStored(id string, status graft.InstallationStatus) {
-	h.t.Helper()
-	var last *graft.Installation
-	for range 3600 {
-		inst, err := h.store.Installation(context.Background(), id)
-		switch {
-		case graft.ErrorCode(err) == graft.CodeNotFound && status == "":
-			return
-		case err != nil:
-			h.t.Fatal(err)
-		case inst.Status == status:
-			return
-		}
-		last = inst
-		time.Sleep(time.Second) // of the bubble
-	}
-	h.t.Fatalf("not %q after an hour but %s, %+v", status, last.Status, last.Details)
+// replaceEngine kills the engine, whose last call is answered when dead is
+// closed, and starts another one.
+func (u *user) replaceEngine(dead chan struct{}) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.cancel()
+	close(dead)
+	<-u.ended
+	u.start()
 }

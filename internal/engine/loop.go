@@ -41,6 +41,7 @@ func (e *Engine) loop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		e.hush.wait(ctx)
 		begin := time.Now()
 		next := e.reconcile(ctx)
 		took := time.Since(begin)

@@ -28,6 +28,7 @@ const (
 	opWait            kind = "wait for"
 	opRemove          kind = "remove container"
 	opRecreate        kind = "make component again"
+	opAdopt           kind = "write down again"
 	opConnect         kind = "connect container"
 	opReconnect       kind = "reconnect component"
 	opDisconnect      kind = "disconnect container"
@@ -90,6 +91,7 @@ type fallback struct {
 // gap tells the steps between which nobody answers.
 type gap struct {
 	begins, ends bool
+	none         bool // somebody answers all the time; only the end is marked
 	back         bool
 	way          graft.SwapWay
 	component    string

@@ -107,7 +107,8 @@ func (e *Engine) operate(ctx context.Context, inst *graft.Installation, p *plan)
 	log.Info("executing plan", "plan", p.String())
 	r.started(p)
 	x := &executor{
-		driver: e.driver, observer: e.observer, store: e.store, changed: e.changed, limits: e.limits, log: log, report: r,
+		driver: e.driver, observer: e.observer, store: e.store, changed: e.changed,
+		limits: e.limits, hush: e.hush, log: log, report: r,
 	}
 	err := x.run(ctx, p)
 	if err == nil {

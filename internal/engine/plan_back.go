@@ -78,10 +78,24 @@ func (p *plan) recreate(swap *store.Swap, was *driver.Container, after []int) {
 // It comes last, so that what fails here keeps nothing else from being done.
 func (p *plan) keepComponents(w *world, wants []*want) {
 	for _, v := range wants {
-		if v.component != nil && v.swap != nil && w.aliveComponent(v.component, v.swap) == nil {
+		if v.component == nil || v.swap == nil {
+			continue
+		}
+		switch c := w.aliveComponent(v.component, v.swap); {
+		case c == nil:
 			p.recreate(v.swap, v.component, p.all())
+		case c.ID != v.swap.ContainerID:
+			p.add(adoption(v.swap, c, p.all()))
 		}
 	}
+}
+
+// adoption notes which container it is that was made again, so that it is known
+// under any name.
+func adoption(swap *store.Swap, c *driver.Container, after []int) operation {
+	adopted := *swap
+	adopted.ContainerID = c.ID
+	return operation{kind: opAdopt, target: swap.Component, cause: "it was made again", swap: &adopted, after: after}
 }
 
 // back is the return of a component, step by step.
@@ -150,6 +164,9 @@ func (b *back) run() {
 	name := b.swap.Component
 	c := b.component
 	b.onWarm = isOn(c, warmNetwork(name))
+	if c.ID != b.swap.ContainerID {
+		b.add(adoption(b.swap, c, nil))
+	}
 	// Under its other name it was told to stop, be it by an engine that did not
 	// live to see it.
 	stopping := c.Running() && c.Name == b.swap.AsideName && !b.onWarm
@@ -209,6 +226,10 @@ func (b *back) warmUp() {
 	fall := &fallback{component: name, back: true, way: graft.SwapStandby, reason: "the component does not run without its neighbours"}
 	if b.w.network(network) == nil {
 		b.add(operation{kind: opCreateNetwork, target: network, network: b.w.warmSpec(name), fallback: fall})
+	}
+	if b.onWarm && b.w.cutOff(c) { // it was on another network of that name
+		b.leaveWarm(true, c.ID, c.Name, name)
+		b.onWarm = false
 	}
 	for _, e := range c.Endpoints { // as it would join them when it starts
 		if e.Network != network {
@@ -289,8 +310,8 @@ func (b *back) move(from int) {
 	}
 	if incumbent != nil && b.runs() {
 		swap := graft.PlannedSwap{Component: name, Service: b.swap.Service, Back: true, Way: b.way, Reason: b.reason}
+		b.markGap(from, gap{none: joinFirst, back: true, way: b.way, component: name})
 		if !joinFirst {
-			b.markGap(from, gap{back: true, way: b.way, component: name})
 			swap.ExpectedGap = expectedGap(b.way, []*driver.Container{incumbent})
 		}
 		b.p.swaps = append(b.p.swaps, swap)

@@ -139,6 +139,9 @@ func (c *chain) leave(w *world, leaving *driver.Container, component string) {
 		// Docker can't take it from its networks between two tries.
 		c.begin(operation{kind: opStop, target: leaving.Name, id: leaving.ID, grace: leaving.StopTimeout})
 	}
+	// An earlier plan did not get to that. From the warm network its ports would
+	// keep whoever comes from joining.
+	c.leaveWarm(isOn(leaving, warmNetwork(component)), leaving.ID, leaving.Name, component)
 	for _, e := range leaving.Endpoints {
 		if e.Network != warmNetwork(component) {
 			c.begin(operation{kind: opDisconnect, target: leaving.Name + " from " + e.Network, id: leaving.ID, endpoint: e})
@@ -168,6 +171,11 @@ func (c *chain) leaveWarm(on bool, id, name, component string) {
 func (c *chain) markGap(from int, g gap) {
 	last := len(c.p.operations) - 1
 	if last < from {
+		return
+	}
+	if g.none {
+		g.ends = true
+		c.p.operations[last].gap = &g
 		return
 	}
 	begin, end := g, g

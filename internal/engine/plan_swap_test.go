@@ -259,6 +259,10 @@ func (s *stage) container(who string, words []string) {
 		inst := s.w.installation(addonIDs(map[string]string{"plugin": "a", "plugin-b": "b"}[who]))
 		c = running(inst, "root_scheduler", "root_scheduler")
 		c.ID, c.Ports, c.NetworkMode = who, s.was.Ports, s.was.NetworkMode
+		c.Endpoints = nil
+		for _, e := range s.was.Endpoints { // without the address, which is the component's
+			c.Endpoints = append(c.Endpoints, driver.Endpoint{Network: e.Network, Aliases: e.Aliases})
+		}
 		c.Labels[driver.ComponentLabel] = s.was.Name
 		mounts, err := s.w.mounts(inst, &inst.Services[0])
 		try(s.t, err)
@@ -313,7 +317,9 @@ func (s *stage) text(p *plan) string {
 		if inGap {
 			b.WriteString("| ")
 		}
-		inGap = inGap && !(o.gap != nil && o.gap.ends)
+		if o.gap != nil && o.gap.ends {
+			inGap = false
+		}
 		line := strings.TrimPrefix(o.text(), "rename container ")
 		if o.kind == opRename {
 			line = "rename " + line

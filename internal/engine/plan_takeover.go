@@ -168,8 +168,8 @@ func (t *takeover) move() {
 	}
 	if len(t.p.operations) > from && len(leaving) > 0 {
 		swap := graft.PlannedSwap{Component: name, Service: t.v.service.Name, Way: way, Reason: t.v.reason}
+		t.markGap(from, gap{none: joinFirst, way: way, component: name})
 		if !joinFirst {
-			t.markGap(from, gap{way: way, component: name})
 			swap.ExpectedGap = expectedGap(way, leaving)
 		}
 		t.p.swaps = append(t.p.swaps, swap)
@@ -247,6 +247,9 @@ func (t *takeover) settle() {
 		t.stepAside()
 		if c.Running() && (t.v.way != graft.SwapCold || !t.w.live(c, name)) {
 			t.begin(operation{kind: opStop, target: t.aside(), id: c.ID, grace: c.StopTimeout})
+		}
+		if t.w.network(warmNetwork(name)) != nil { // it could not start once that is gone
+			t.leaveWarm(isOn(c, warmNetwork(name)), c.ID, t.aside(), name)
 		}
 	}
 	if t.name != name {

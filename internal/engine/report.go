@@ -51,9 +51,12 @@ func (r *report) started(p *plan) {
 	r.engine.note(r.event(graft.EventOperation, fmt.Sprintf("%s of %s: %d steps", r.purpose, r.inst.Name, len(p.operations))))
 }
 
-// begins implements reporter.
+// begins implements reporter. Between the steps of an exchange nobody answers, so
+// nothing is written there.
 func (r *report) begins(o *operation) {
-	r.write(o.text())
+	if !o.follows {
+		r.write(o.text())
+	}
 }
 
 // pulls implements reporter.

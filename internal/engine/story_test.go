@@ -30,6 +30,9 @@ const (
 	needyAddon = `{"name":"needy","services":[{"service_name":"cluster_scheduler","image":"needy"}]}`
 )
 
+// callLimit is more than a call that hangs takes, and what is to be done then.
+const callLimit = 3 * time.Minute
+
 // imageOf is the image of an addon's service as it is pinned.
 func imageOf(name string) string { return "docker.io/library/" + name + "@" + digest }
 
@@ -78,6 +81,7 @@ func supersede(u *user) {
 	second := u.install(topAddon, true)
 	u.up(second)
 	u.remove(second)
+	time.Sleep(callLimit) // of the bubble: the first one may still be at it
 	u.up(first)
 	u.remove(first)
 }
@@ -277,4 +281,13 @@ func (u *user) ways() (in []graft.SwapWay) {
 		}
 	}
 	return in
+}
+
+// setStored changes the spec in the store itself, as the engine may be another
+// one by the time.
+func (h *harness) setStored(id string, desired graft.DesiredState, status graft.InstallationStatus) {
+	h.t.Helper()
+	if _, err := h.store.SetDesired(context.Background(), id, desired, status); err != nil {
+		h.t.Fatal(err)
+	}
 }

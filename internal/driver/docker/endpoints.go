@@ -12,6 +12,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
+	"golang.org/x/sync/errgroup"
 )
 
 // Connect implements driver.Driver.
@@ -41,13 +42,22 @@ func (d *Driver) Reconnect(ctx context.Context, id string, record json.RawMessag
 func (d *Driver) addEndpoint(ctx context.Context, id, name string, settings *network.EndpointSettings) error {
 	return d.withContainer(ctx, id, func(api *client.Client, found string) error {
 		defer d.cache.changed(id)
-		to, err := d.findNetwork(ctx, api, name)
-		if err != nil {
+		// At a time: a component's clients may be waiting.
+		var to *network.Summary
+		var result client.ContainerInspectResult
+		group, groupCtx := errgroup.WithContext(ctx)
+		group.Go(func() (err error) {
+			to, err = d.findNetwork(groupCtx, api, name)
 			return err
-		}
-		result, err := api.ContainerInspect(ctx, found, client.ContainerInspectOptions{})
-		if err != nil {
-			return d.failed(api, err, "container %q can't be connected to network %q", id, name)
+		})
+		group.Go(func() (err error) {
+			if result, err = api.ContainerInspect(groupCtx, found, client.ContainerInspectOptions{}); err != nil {
+				return d.failed(api, err, "container %q can't be connected to network %q", id, name)
+			}
+			return nil
+		})
+		if err := group.Wait(); err != nil {
+			return err
 		}
 		c := &result.Container
 		if endpointOf(c, name) != nil {
@@ -65,7 +75,7 @@ func (d *Driver) addEndpoint(ctx context.Context, id, name string, settings *net
 		if err := d.canJoin(ctx, api, c, to, settings); err != nil {
 			return err
 		}
-		err = join()
+		err := join()
 		if err != nil {
 			d.undoJoin(ctx, api, c.ID, name)
 		}

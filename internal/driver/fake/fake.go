@@ -138,7 +138,9 @@ func (d *Driver) AddContainer(c driver.Container) string {
 	if c.ImageDigest == "" {
 		c.ImageDigest = digestOf(c.Image)
 	}
-	added := &container{Container: c, givenRecord: c.Record != nil}
+	added := &container{givenRecord: c.Record != nil}
+	added.Container = c
+	added.Container = added.snapshot() // which shares nothing with the test's
 	d.containers[c.ID] = added
 	for _, e := range c.Endpoints {
 		if c.Running() {

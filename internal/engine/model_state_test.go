@@ -1,0 +1,275 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/driver"
+	"github.com/graftplatform/graft/internal/driver/fake"
+	"github.com/graftplatform/graft/internal/store"
+)
+
+// model is a harness to which random things happen.
+type model struct {
+	h      *harness
+	ctx    context.Context
+	before *driver.Snapshot
+	ids    [addons]string // of the installations; empty: not installed
+
+	mu    sync.Mutex
+	own   bool            // the calls are the model's
+	gone  map[string]bool // images that no registry has
+	fault fault
+	in    int // calls until the fault; 0: none
+	calls int // since the last step
+}
+
+func newModel(h *harness) *model {
+	m := &model{h: h, ctx: context.Background(), gone: map[string]bool{}}
+	for _, c := range modelComponents() {
+		h.driver.AddContainer(c)
+	}
+	m.before = h.snapshot()
+	h.driver.OnCall(func(op, target string) error { return m.meddle(op, target, false) })
+	h.driver.AfterCall(func(op, target string) error { return m.meddle(op, target, true) })
+	return m
+}
+
+// meddle is called at every call, before its effect and after.
+func (m *model) meddle(op, target string, after bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.own {
+		return nil
+	}
+	if m.calls++; m.calls > 10*manyCalls {
+		return fake.ErrHang
+	}
+	if op == "pull" && m.gone[target] {
+		return graft.Errorf(graft.CodeNotFound, "image %s does not exist", target)
+	}
+	if m.in == 0 || after != m.fault.lost || reads(op) && m.fault.lost {
+		return nil
+	}
+	if m.in--; m.in > 0 {
+		return nil
+	}
+	return m.fault.err
+}
+
+func (m *model) arm(f fault, in int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fault, m.in = f, in
+}
+
+func (m *model) setGone(addon int, gone bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.gone[modelImage(addon)] = gone
+}
+
+// alone does something with the runtime that is not to fail.
+func (m *model) alone(fn func()) {
+	synctest.Wait()
+	m.mu.Lock()
+	m.own = true
+	m.mu.Unlock()
+	fn()
+	m.mu.Lock()
+	m.own = false
+	m.mu.Unlock()
+}
+
+func (m *model) snapshot() (s *driver.Snapshot) {
+	m.alone(func() { s = m.h.snapshot() })
+	return s
+}
+
+// patient calls the engine as a client does, which gives up after a while.
+func (m *model) patient(call func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(m.ctx, time.Minute)
+	defer cancel()
+	err := call(ctx)
+	if ctx.Err() != nil || graft.ErrorCode(err) == graft.CodeUnavailable {
+		return nil // the client would ask again
+	}
+	return err
+}
+
+func (m *model) install(addon int) error {
+	if m.ids[addon] != "" {
+		return nil
+	}
+	request := graft.InstallRequest{MarketplaceID: m.h.publish(modelAddon(addon)), Supersede: addon == top}
+	err := m.patient(func(ctx context.Context) error {
+		inst, err := m.h.engine.Install(ctx, request)
+		if err == nil {
+			m.ids[addon] = inst.ID
+		}
+		return err
+	})
+	if rival := plain + top - addon; graft.ErrorCode(err) == graft.CodeRefused && addon <= top && m.ids[rival] != "" {
+		return nil // the other one has the component
+	}
+	return err
+}
+
+func (m *model) want(addon int, desired graft.DesiredState) error {
+	if m.ids[addon] == "" {
+		return nil
+	}
+	return m.patient(func(ctx context.Context) error {
+		_, err := m.h.engine.SetDesired(ctx, m.ids[addon], desired)
+		return err
+	})
+}
+
+// uninstall disables an installation, waits for that, and removes it.
+func (m *model) uninstall(addon int) error {
+	id := m.ids[addon]
+	if id == "" {
+		return nil
+	}
+	if err := m.want(addon, graft.DesiredDisabled); err != nil {
+		return err
+	}
+	for range 1200 {
+		inst, err := m.h.store.Installation(m.ctx, id)
+		if err != nil {
+			return err
+		}
+		if inst.Status != graft.StatusDisabled {
+			time.Sleep(time.Second) // of the bubble
+			continue
+		}
+		m.ids[addon] = ""
+		return m.patient(func(ctx context.Context) error {
+			_, err := m.h.engine.Delete(ctx, id)
+			return err
+		})
+	}
+	inst, err := m.h.store.Installation(m.ctx, id)
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("addon %s is not disabled within 20 minutes: %+v", inst.Name, inst.Details)
+}
+
+// settle waits until everything is as it should be.
+func (m *model) settle() error {
+	m.mu.Lock()
+	m.calls = 0
+	m.mu.Unlock()
+	wrong := ""
+	for range 40 { // a call that hangs takes two minutes, pauses between attempts up to five
+		time.Sleep(30 * time.Second) // of the bubble
+		if wrong = m.wrong(); wrong == "" {
+			return nil
+		}
+	}
+	return errors.New(wrong)
+}
+
+// seen is everything that there is.
+type seen struct {
+	*driver.Snapshot
+	swaps    []store.Swap
+	installs []graft.Installation
+}
+
+// wrong is what is not as it should be when the engine has settled.
+func (m *model) wrong() string {
+	s := &seen{Snapshot: m.snapshot()}
+	var err, readErr error
+	s.swaps, err = m.h.store.Swaps(m.ctx)
+	s.installs, readErr = m.h.store.Installations(m.ctx)
+	if err := errors.Join(err, readErr); err != nil {
+		return err.Error()
+	}
+	m.mu.Lock()
+	calls := m.calls
+	m.mu.Unlock()
+	if calls > 10*manyCalls {
+		return "the engine never rests"
+	}
+	for _, c := range modelComponents() {
+		if wrong := m.owners(c, s); wrong != "" {
+			return wrong
+		}
+	}
+	return s.unexplained()
+}
+
+// unexplained is something of the engine's that nothing explains.
+func (s *seen) unexplained() string {
+	for _, inst := range s.installs {
+		if inst.Status == graft.StatusInstalling || inst.Status == graft.StatusDisabling || inst.Desired == graft.DesiredRemoved {
+			return fmt.Sprintf("addon %s is still %s: %+v", inst.Name, inst.Status, inst.Details)
+		}
+	}
+	for _, c := range s.Containers {
+		if inst := s.installation(c.Labels); c.Labels[driver.EngineLabel] != "" && (inst == nil || !isUp(inst)) {
+			return fmt.Sprintf("container %s is there for nobody", c.Name)
+		}
+		aside := strings.Contains(c.Name, ".graft-aside-")
+		if aside && !slices.ContainsFunc(s.swaps, func(swap store.Swap) bool { return swap.AsideName == c.Name }) {
+			return fmt.Sprintf("container %s stepped aside for nobody", c.Name)
+		}
+	}
+	for _, n := range s.Networks {
+		if n.Labels[driver.EngineLabel] != "" && s.installation(n.Labels) == nil {
+			return fmt.Sprintf("network %s is there for nobody", n.Name)
+		}
+	}
+	for _, v := range s.Volumes {
+		if s.installation(v.Labels) == nil {
+			return fmt.Sprintf("volume %s is there for nobody", v.Name)
+		}
+	}
+	return ""
+}
+
+func (s *seen) installation(labels map[string]string) *graft.Installation {
+	for i := range s.installs {
+		if s.installs[i].ID == labels[driver.InstallationLabel] {
+			return &s.installs[i]
+		}
+	}
+	return nil
+}
+
+// isUp is whether an installation's containers are to be there.
+func isUp(inst *graft.Installation) bool {
+	return inst.Desired == graft.DesiredEnabled && (inst.Details == nil || !inst.Details.GaveUp)
+}
+
+// entitled returns the installation that is to be in a component's place, ""
+// for none: of those that are up the newest.
+func (s *seen) entitled(component string) (id string) {
+	var newest time.Time
+	for _, inst := range s.installs {
+		if isUp(&inst) && inst.Service(component) != nil && inst.CreatedAt.After(newest) {
+			id, newest = inst.ID, inst.CreatedAt
+		}
+	}
+	return id
+}
+
+// difference compares what there is with the beginning. A component that was
+// removed has been made again.
+func (m *model) difference() string {
+	passing := cmpopts.IgnoreFields(driver.Container{}, "ID", "Addresses", "StartedAt", "FinishedAt", "CreatedAt", "Record",
+		"ExitCode", "Restarts", "Error", "NetworkIDs")
+	return cmp.Diff(m.before, m.snapshot(), passing, cmpopts.EquateEmpty())
+}
