@@ -121,7 +121,7 @@ func (x *executor) run(ctx context.Context, p *plan) error {
 func (l *limits) enter(ctx context.Context, o *operation) (release func(), err error) {
 	slots := l.calls
 	switch {
-	case o.kind == opWait, o.follows:
+	case o.kind == opWait, o.kind == opDrain, o.follows:
 		return func() {}, ctx.Err()
 	case o.kind == opPull:
 		slots = l.pulls
@@ -197,7 +197,10 @@ func (x *executor) gapEnds(o *operation, now time.Time) {
 	x.mu.Lock()
 	begin, known := x.gaps[o.gap.component]
 	x.mu.Unlock()
-	if known {
+	switch {
+	case o.gap.none:
+		x.report.swapped(o.gap, 0)
+	case known:
 		x.report.swapped(o.gap, now.Sub(begin))
 	}
 }
@@ -237,7 +240,7 @@ func (e *operationError) temporary() bool {
 // anything up.
 func (e *operationError) ours() bool {
 	switch e.operation.kind {
-	case opRecord, opClaim, opForget, opForgetComponent:
+	case opRecord, opClaim, opAdopt, opForget, opForgetComponent:
 		return graft.ErrorCode(e.err) == graft.CodeUnavailable
 	}
 	return false
@@ -295,8 +298,10 @@ func (x *executor) call(ctx context.Context, p *plan, o *operation) error {
 		return x.wait(ctx, o)
 	case opRecord:
 		return x.record(ctx, o.swap)
+	case opDrain:
+		return drain(ctx)
 	case opAdopt:
-		return x.store.SaveSwap(ctx, *o.swap)
+		return x.store.SetSwapContainer(ctx, o.swap.Component, o.swap.ContainerID, o.id)
 	case opClaim:
 		return x.store.ClaimSwap(ctx, o.target, o.from, p.installation.ID, o.name)
 	case opForgetComponent:
@@ -341,10 +346,12 @@ func (x *executor) callContainer(ctx context.Context, o *operation) error {
 	case opPolicy:
 		return x.driver.SetRestartPolicy(ctx, o.id, o.policy)
 	case opStop:
+		x.observer.expectEnd(o.id)
 		return x.driver.Stop(ctx, o.id)
 	case opStart:
 		return x.driver.Start(ctx, o.id)
 	case opRemove:
+		x.observer.expectEnd(o.id)
 		return x.driver.Remove(ctx, o.id)
 	}
 	return graft.Errorf(graft.CodeInternal, "no such operation: %s", o.kind)

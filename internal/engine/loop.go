@@ -10,7 +10,6 @@ import (
 
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/driver"
-	"github.com/graftplatform/graft/internal/store"
 )
 
 // Run observes, plans and executes until ctx ends. Containers go on running
@@ -146,7 +145,7 @@ func (e *Engine) reconcile(ctx context.Context) time.Time {
 		return time.Now().Add(min(e.resync, 5*time.Second))
 	}
 	e.metrics.installationsSeen(w.installs)
-	e.sweep(observing, w, held)
+	e.sweep(observing, w, busy, held)
 	for i := range w.installs {
 		inst := &w.installs[i]
 		if busy[inst.ID] {
@@ -185,12 +184,14 @@ func (e *Engine) seen(ctx context.Context, err error) {
 
 // sweep removes networks of this engine that nobody needs: the orchestrator's,
 // if this engine made it, once no addon is left and nobody is on it (while the
-// last addon went, one of another engine may have been there still), and those
-// where plugins warmed up.
-func (e *Engine) sweep(ctx context.Context, w *world, held map[string]bool) {
+// last addon went, one of another engine may have been there still), those where
+// plugins warmed up, and the second one of a name, which is there when an engine
+// was killed while Docker made it and the next engine made it again.
+func (e *Engine) sweep(ctx context.Context, w *world, busy, held map[string]bool) {
 	for _, n := range w.snapshot.Networks {
 		component := n.Labels[driver.ComponentLabel]
-		stale := component != "" && n.Labels[driver.EngineLabel] == w.settings.EngineID && !held[component] && !w.warming(component)
+		stale := w.spare(n) && !busy[n.Labels[driver.InstallationLabel]] && !held[component] ||
+			component != "" && n.Labels[driver.EngineLabel] == w.settings.EngineID && !held[component] && !w.warming(component)
 		if !stale && (len(w.installs) > 0 || !w.lastOnNetwork(&graft.Installation{}, n)) {
 			continue
 		}
@@ -200,11 +201,24 @@ func (e *Engine) sweep(ctx context.Context, w *world, held map[string]bool) {
 	}
 }
 
-// warming is whether a component has stepped aside, or a container is on its
-// warm network.
+// spare is whether a network is ours, has a namesake, and nobody is on it. Of
+// two that nobody is on, the first one stays.
+func (w *world) spare(n driver.Network) bool {
+	if n.Labels[driver.EngineLabel] != w.settings.EngineID || w.used(n) {
+		return false
+	}
+	return slices.ContainsFunc(w.snapshot.Networks, func(other driver.Network) bool {
+		return other.Name == n.Name && other.ID != n.ID && (w.used(other) || other.ID < n.ID)
+	})
+}
+
+func (w *world) used(n driver.Network) bool {
+	return slices.ContainsFunc(w.snapshot.Containers, func(c driver.Container) bool { return slices.Contains(c.NetworkIDs, n.ID) })
+}
+
+// warming is whether a container is on a component's warm network.
 func (w *world) warming(component string) bool {
-	return slices.ContainsFunc(w.swaps, func(s store.Swap) bool { return s.Component == component }) ||
-		slices.ContainsFunc(w.snapshot.Containers, func(c driver.Container) bool { return isOn(&c, warmNetwork(component)) })
+	return slices.ContainsFunc(w.snapshot.Containers, func(c driver.Container) bool { return isOn(&c, warmNetwork(component)) })
 }
 
 // advance does what is next for one installation, and returns when to look

@@ -172,7 +172,7 @@ func (m *model) settle() error {
 	m.calls = 0
 	m.mu.Unlock()
 	wrong := ""
-	for range 40 { // a call that hangs takes two minutes, pauses between attempts up to five
+	for range 90 { // a pull that hangs takes half an hour, any other call two minutes, pauses up to five
 		time.Sleep(30 * time.Second) // of the bubble
 		if wrong = m.wrong(); wrong == "" {
 			return nil

@@ -62,6 +62,7 @@ const maxResourceName = 255
 const (
 	incomingInfix = ".graft-new-"
 	asideInfix    = ".graft-aside-"
+	standbyInfix  = ".graft-standby-"
 	warmSuffix    = ".graft-warm"
 )
 
@@ -71,12 +72,12 @@ func incomingName(name, installationID string) string {
 	return name + incomingInfix + installationID[max(0, len(installationID)-8):]
 }
 
-func asideName(name, id string) string {
-	if len(id) > 12 {
-		id = id[:12]
-	}
-	return name + asideInfix + id
-}
+// asideName is what a component is called once it was told to stop, standbyName
+// while it runs on without a name on its networks.
+func asideName(name, id string) string   { return name + asideInfix + short(id) }
+func standbyName(name, id string) string { return name + standbyInfix + short(id) }
+
+func short(id string) string { return id[:min(len(id), 12)] }
 
 // warmNetwork is the internal network on which whoever comes runs while whoever
 // leaves is still in place.

@@ -21,14 +21,22 @@ type observer struct {
 	budget   *budget
 	mu       sync.Mutex
 	ends     map[string]ending // by container id: the last one
+	expected map[string]bool   // containers, by id, that were told to end
 	gated    map[string]string // containers, by id: the networks on which they passed the gate of a swap
 }
 
 func newObserver(d driver.Driver, engineID string, p *prober, b *budget) *observer {
-	return &observer{driver: d, engineID: engineID, prober: p, budget: b, ends: map[string]ending{}, gated: map[string]string{}}
+	return &observer{driver: d, engineID: engineID, prober: p, budget: b, ends: map[string]ending{}, gated: map[string]string{}, expected: map[string]bool{}}
 }
 
-// note takes in an event, and is false if it was told before.
+// expectEnd notes that a container is told to end.
+func (o *observer) expectEnd(id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.expected[id] = true
+}
+
+// note takes in an event, and is false if it was told before or expected.
 func (o *observer) note(event driver.Event) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -39,9 +47,13 @@ func (o *observer) note(event driver.Event) bool {
 			return false
 		}
 		o.ends[event.ID] = ending{event.Time, event.ExitCode}
+		return !o.expected[event.ID]
+	case event.Action == "start":
+		delete(o.expected, event.ID)
 	case event.Action == "destroy":
 		delete(o.ends, event.ID)
 		delete(o.gated, event.ID)
+		delete(o.expected, event.ID)
 	}
 	return true
 }

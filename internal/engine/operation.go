@@ -32,6 +32,7 @@ const (
 	opConnect         kind = "connect container"
 	opReconnect       kind = "reconnect component"
 	opDisconnect      kind = "disconnect container"
+	opDrain           kind = "let requests end at"
 	opForgetComponent kind = "forget component"
 	opRemoveNetwork   kind = "remove network"
 	opRemoveVolume    kind = "remove volume"
@@ -116,7 +117,9 @@ type plan struct {
 // interruptible is whether an operation that is under way is given up when the
 // spec changes or the engine stops. A call to the runtime that changes something
 // is not: it would go on there, unseen.
-func (o *operation) interruptible() bool { return o.kind == opPull || o.kind == opWait }
+func (o *operation) interruptible() bool {
+	return o.kind == opPull || o.kind == opWait || o.kind == opDrain
+}
 
 // add appends an operation and returns its index.
 func (p *plan) add(o operation) int {

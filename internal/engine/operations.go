@@ -156,7 +156,7 @@ func (e *Engine) finish(ctx context.Context, inst *graft.Installation, err error
 	var failed *operationError
 	if errors.As(err, &failed) {
 		reason = failed.reason()
-		if e.fellBack(ctx, failed) {
+		if e.fellBack(ctx, inst, failed) {
 			return
 		}
 	}
@@ -190,13 +190,13 @@ func (e *Engine) finish(ctx context.Context, inst *graft.Installation, err error
 
 // fellBack takes the next best way of a swap when a step of the best one has
 // failed. It is false if there is none, or if the failure may pass.
-func (e *Engine) fellBack(ctx context.Context, failed *operationError) bool {
+func (e *Engine) fellBack(ctx context.Context, inst *graft.Installation, failed *operationError) bool {
 	f := failed.operation.fallback
 	if f == nil || failed.temporary() {
 		return false
 	}
 	reason := f.reason + ": " + failed.reason()
-	if err := e.store.SetSwapWay(ctx, f.component, f.back, f.way, reason); err != nil {
+	if err := e.store.SetSwapWay(ctx, f.component, inst.ID, f.back, f.way, reason); err != nil {
 		e.log.Error("a swap's way was not written", "component", f.component, "error", err)
 		return false
 	}
@@ -215,14 +215,23 @@ func (e *Engine) keptLogs(ctx context.Context, inst *graft.Installation) string 
 	return e.lastLines(ctx, w, inst, a.details.FailedServices)
 }
 
-// standsIn is whether an installation is in a component's place whose plugin does
-// not run: then there is something to be put back.
+// standsIn is whether an installation is in a component's place, or is to take
+// it from one that goes, and its plugin does not run: then somebody waits for it
+// to give up.
 func (e *Engine) standsIn(ctx context.Context, inst *graft.Installation) bool {
 	w, err := e.world(ctx)
 	if err != nil {
 		return false
 	}
-	for _, swap := range w.swapsOf(inst.ID) {
+	for i := range w.swaps {
+		swap := &w.swaps[i]
+		if swap.InstallationID != inst.ID {
+			owner := w.installation(swap.InstallationID)
+			if (owner == nil || !wantsUp(owner)) && w.claims(inst, w.record(swap)) {
+				return true
+			}
+			continue
+		}
 		c := currentOf(w.containersOf(inst.ID), inst.Service(swap.Service), inst.Images[swap.Service])
 		if c == nil || c.State != driver.StateRunning || c.Health == "unhealthy" {
 			return true

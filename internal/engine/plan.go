@@ -46,6 +46,7 @@ type want struct {
 	way       graft.SwapWay     // how it takes the component's place
 	reason    string            // why not in a warm way
 	behind    *graft.Installation
+	policy    string // when it is to be started again
 }
 
 // fresh is whether the container has yet to be created.
@@ -117,7 +118,7 @@ func (w *world) wants(inst *graft.Installation) ([]*want, error) {
 // want pairs one service with its container and component. On an error it has
 // the service and the name.
 func (w *world) want(inst *graft.Installation, containers []*driver.Container, service *graft.Service) (*want, error) {
-	v := &want{service: service, name: w.settings.prefixed(service.Name)}
+	v := &want{service: service, name: w.settings.prefixed(service.Name), policy: restartPolicy(inst, service)}
 	v.current = currentOf(containers, service, inst.Images[service.Name])
 	if startCause(w, v) != "" && w.cutOff(v.current) {
 		v.current = nil
@@ -201,7 +202,10 @@ func (v *want) isReplacedBy(w *world, c *driver.Container) bool {
 func (p *plan) removeStrays(w *world, wants []*want) {
 	for _, c := range w.containersOf(p.installation.ID) {
 		wanted := func(v *want) bool {
-			return v.current != nil && v.current.ID == c.ID || v.behind != nil && v.service.Name == c.Labels[driver.ServiceLabel]
+			if v.behind != nil { // who is before it ends it, unless it only got as far as the warm network
+				return v.service.Name == c.Labels[driver.ServiceLabel] && w.inPlace(c, v.name)
+			}
+			return v.current != nil && v.current.ID == c.ID
 		}
 		if slices.ContainsFunc(wants, wanted) {
 			continue
@@ -236,7 +240,11 @@ func (p *plan) start(w *world, wants []*want) {
 				last[v.service.Name] = i
 			}
 		case cause != "":
-			last[v.service.Name] = p.add(operation{kind: opStart, target: v.name, id: v.name, cause: cause, after: after})
+			id := v.name
+			if !v.fresh() {
+				id, after = v.current.ID, p.repair(w, v, after)
+			}
+			last[v.service.Name] = p.add(operation{kind: opStart, target: v.name, id: id, cause: cause, after: after})
 		case !v.fresh():
 			p.repair(w, v, after)
 		}
@@ -294,7 +302,7 @@ func startCause(w *world, v *want) string {
 		return "it was created and never started"
 	case !w.resting[c.ID].IsZero():
 		return ""
-	case c.State == driver.StateExited && (c.RestartPolicy == "always" || c.RestartPolicy == "unless-stopped"):
+	case c.State == driver.StateExited && (v.policy == "always" || v.policy == "unless-stopped"):
 		return fmt.Sprintf("it is stopped (exit code %d) and is to run", c.ExitCode)
 	}
 	return ""

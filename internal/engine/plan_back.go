@@ -73,6 +73,17 @@ func (p *plan) recreate(swap *store.Swap, was *driver.Container, after []int) {
 	})
 }
 
+// adopt notes the id of a component's container that was made again: from then
+// on it is known whatever it is called.
+func (p *plan) adopt(swap *store.Swap, c *driver.Container) []int {
+	if c.ID == swap.ContainerID {
+		return nil
+	}
+	return []int{p.add(operation{
+		kind: opAdopt, target: swap.Component, id: c.ID, swap: swap, cause: "its container was made again",
+	})}
+}
+
 // keepComponents adds what keeps the components that stepped aside ready to come
 // back: one that was removed is made again at once, while its image is there.
 // It comes last, so that what fails here keeps nothing else from being done.
@@ -81,21 +92,12 @@ func (p *plan) keepComponents(w *world, wants []*want) {
 		if v.component == nil || v.swap == nil {
 			continue
 		}
-		switch c := w.aliveComponent(v.component, v.swap); {
-		case c == nil:
+		if c := w.aliveComponent(v.component, v.swap); c == nil {
 			p.recreate(v.swap, v.component, p.all())
-		case c.ID != v.swap.ContainerID:
-			p.add(adoption(v.swap, c, p.all()))
+		} else {
+			p.adopt(v.swap, c)
 		}
 	}
-}
-
-// adoption notes which container it is that was made again, so that it is known
-// under any name.
-func adoption(swap *store.Swap, c *driver.Container, after []int) operation {
-	adopted := *swap
-	adopted.ContainerID = c.ID
-	return operation{kind: opAdopt, target: swap.Component, cause: "it was made again", swap: &adopted, after: after}
 }
 
 // back is the return of a component, step by step.
@@ -111,6 +113,7 @@ type back struct {
 	warm      bool // the component runs, or will by then, and only its endpoint is to move
 	onWarm    bool // it is on the warm network by then
 	down      bool // it does not run
+	draining  bool // requests to the plugin are under way
 	left      bool // it has left its other networks by then
 }
 
@@ -163,10 +166,8 @@ func (b *back) runs() bool {
 func (b *back) run() {
 	name := b.swap.Component
 	c := b.component
+	b.after = b.p.adopt(b.swap, c)
 	b.onWarm = isOn(c, warmNetwork(name))
-	if c.ID != b.swap.ContainerID {
-		b.add(adoption(b.swap, c, nil))
-	}
 	// Under its other name it was told to stop, be it by an engine that did not
 	// live to see it.
 	stopping := c.Running() && c.Name == b.swap.AsideName && !b.onWarm
@@ -183,9 +184,6 @@ func (b *back) run() {
 	}
 	from := len(b.p.operations)
 	b.rename()
-	if b.way != graft.SwapCold {
-		from = len(b.p.operations)
-	}
 	b.move(from)
 	b.finish()
 }
@@ -212,7 +210,7 @@ func (b *back) chooseWay() {
 // incumbent returns the plugin that answers just now, nil if none does.
 func (b *back) incumbent() *driver.Container {
 	for _, c := range b.plugins {
-		if c.Running() && b.w.inPlace(c, b.swap.Component) {
+		if c.Running() && b.w.live(c, b.swap.Component) {
 			return c
 		}
 	}
@@ -224,7 +222,7 @@ func (b *back) warmUp() {
 	name, c := b.swap.Component, b.component
 	network := warmNetwork(name)
 	fall := &fallback{component: name, back: true, way: graft.SwapStandby, reason: "the component does not run without its neighbours"}
-	if b.w.network(network) == nil {
+	if b.w.ownNetwork(network) == nil {
 		b.add(operation{kind: opCreateNetwork, target: network, network: b.w.warmSpec(name), fallback: fall})
 	}
 	if b.onWarm && b.w.cutOff(c) { // it was on another network of that name
@@ -290,19 +288,27 @@ func (b *back) move(from int) {
 	name := b.swap.Component
 	incumbent := b.incumbent()
 	joinFirst := b.warm && !portsCollide(portsOf(b.plugins), b.was.Ports) && !configuredAddresses(b.was)
-	if joinFirst {
+	if !b.warm { // it does not run yet: this only says where it will
+		b.leaveWarm(b.onWarm, b.component.ID, name, name)
+		b.onWarm = false
+	}
+	if joinFirst || b.down && !b.warm {
 		b.join()
 	}
+	if b.way != graft.SwapCold {
+		from = len(b.p.operations)
+	}
 	for _, c := range b.plugins {
-		if c.Running() && b.way != graft.SwapCold && b.w.inPlace(c, name) {
-			b.leave(b.w, c, name)
+		switch {
+		case b.way == graft.SwapCold || !c.Running() || !b.w.live(c, name):
+		case joinFirst:
+			b.demote(c, name, c.Name)
+			b.draining = true
+		default:
+			b.leave(c, name)
 		}
 	}
-	if !joinFirst {
-		if !b.warm {
-			b.leaveWarm(b.onWarm, b.component.ID, name, name)
-			b.onWarm = false
-		}
+	if b.warm && !joinFirst || !b.warm && !b.down {
 		b.join()
 	}
 	if b.runs() && !b.warm && b.down {
@@ -310,7 +316,7 @@ func (b *back) move(from int) {
 	}
 	if incumbent != nil && b.runs() {
 		swap := graft.PlannedSwap{Component: name, Service: b.swap.Service, Back: true, Way: b.way, Reason: b.reason}
-		b.markGap(from, gap{none: joinFirst, back: true, way: b.way, component: name})
+		b.markGap(from, gap{back: true, way: b.way, component: name, none: joinFirst})
 		if !joinFirst {
 			swap.ExpectedGap = expectedGap(b.way, []*driver.Container{incumbent})
 		}
@@ -336,7 +342,10 @@ func configuredAddresses(c *driver.Container) bool {
 // join connects the component to the networks that it was on.
 func (b *back) join() {
 	for _, e := range b.was.Endpoints {
-		if b.left || !isOn(b.component, e.Network) {
+		if b.left || !joined(b.component, e) {
+			if !b.left && isOn(b.component, e.Network) { // without its names
+				b.begin(operation{kind: opDisconnect, target: b.swap.Component + " from " + e.Network, id: b.component.ID, endpoint: e})
+			}
 			b.begin(operation{
 				kind: opReconnect, target: b.swap.Component + " to " + e.Network, id: b.component.ID, endpoint: e, record: b.was.Record,
 			})
@@ -350,6 +359,10 @@ func (b *back) finish() {
 	name := b.swap.Component
 	if b.component.RestartPolicy != b.was.RestartPolicy {
 		b.begin(operation{kind: opPolicy, target: name + " to " + b.was.RestartPolicy, id: b.component.ID, policy: b.was.RestartPolicy})
+	}
+	if b.draining {
+		b.after = []int{b.drain(b.plugins[0].Name)}
+		b.begun = false
 	}
 	for _, c := range b.plugins {
 		if c.Running() && b.way != graft.SwapCold {

@@ -48,9 +48,28 @@ func (w *world) inPlace(c *driver.Container, component string) bool {
 	})
 }
 
-// live is whether a container is in place and runs, or is about to.
+// live is whether a container runs, or is about to, and answers in a component's
+// place: by one of its names or on a host port. One that has only stayed on a
+// network, without a name there, does not.
 func (w *world) live(c *driver.Container, component string) bool {
-	return c != nil && (c.Running() || c.State == driver.StateRestarting) && w.inPlace(c, component)
+	if c == nil || !c.Running() && c.State != driver.StateRestarting {
+		return false
+	}
+	return !hasOwnNetwork(c) || slices.ContainsFunc(c.Endpoints, func(e driver.Endpoint) bool {
+		return e.Network != warmNetwork(component) && (len(c.Ports) > 0 || c.Name == component || len(e.Aliases) > 0)
+	})
+}
+
+// joined is whether a container is on a network, and not without any of the
+// names that it is to have there.
+func joined(c *driver.Container, want driver.Endpoint) bool {
+	if c == nil {
+		return false
+	}
+	named := slices.ContainsFunc(want.Aliases, func(alias string) bool { return alias != c.Name })
+	return slices.ContainsFunc(c.Endpoints, func(e driver.Endpoint) bool {
+		return e.Network == want.Network && (len(e.Aliases) > 0 || !named)
+	})
 }
 
 func isOn(c *driver.Container, network string) bool {
@@ -91,6 +110,16 @@ func (p *plan) record(v *want) int {
 	})
 }
 
+// ownNetwork returns this engine's network of that name, nil if there is none.
+func (w *world) ownNetwork(name string) *driver.Network {
+	for i := range w.snapshot.Networks {
+		if n := &w.snapshot.Networks[i]; n.Name == name && n.Labels[driver.EngineLabel] == w.settings.EngineID {
+			return n
+		}
+	}
+	return nil
+}
+
 // warmSpec is the network where whoever comes runs until it is its turn.
 func (w *world) warmSpec(component string) *driver.NetworkSpec {
 	return &driver.NetworkSpec{
@@ -103,7 +132,7 @@ func (w *world) warmSpec(component string) *driver.NetworkSpec {
 func (p *plan) createWarmNetworks(w *world, wants []*want) {
 	for _, v := range wants {
 		name := warmNetwork(v.name)
-		if v.component == nil || v.behind != nil || v.way != graft.SwapWarm || w.network(name) != nil || p.creates(name) ||
+		if v.component == nil || v.behind != nil || v.way != graft.SwapWarm || w.ownNetwork(name) != nil || p.creates(name) ||
 			v.current != nil && (v.current.Running() || w.inPlace(v.current, v.name)) {
 			continue
 		}
@@ -126,7 +155,7 @@ func (c *chain) removeWarm(w *world, component string, but ...*driver.Container)
 			return
 		}
 	}
-	if n := w.network(name); n != nil && n.Labels[driver.EngineLabel] == w.settings.EngineID {
+	if n := w.ownNetwork(name); n != nil {
 		c.add(operation{kind: opRemoveNetwork, target: name, id: n.ID})
 	} else if c.p.creates(name) {
 		c.add(operation{kind: opRemoveNetwork, target: name, id: name})
@@ -134,7 +163,7 @@ func (c *chain) removeWarm(w *world, component string, but ...*driver.Container)
 }
 
 // leave adds what makes a container answer no longer, while it runs on.
-func (c *chain) leave(w *world, leaving *driver.Container, component string) {
+func (c *chain) leave(leaving *driver.Container, component string) {
 	if leaving.State == driver.StateRestarting {
 		// Docker can't take it from its networks between two tries.
 		c.begin(operation{kind: opStop, target: leaving.Name, id: leaving.ID, grace: leaving.StopTimeout})
@@ -147,6 +176,35 @@ func (c *chain) leave(w *world, leaving *driver.Container, component string) {
 			c.begin(operation{kind: opDisconnect, target: leaving.Name + " from " + e.Network, id: leaving.ID, endpoint: e})
 		}
 	}
+}
+
+// demote takes a container's names from it where another one has them too by
+// now. It stays on its networks, if it can under the same address, so that
+// requests that are under way come to their end, and those who looked up its
+// address just before still find it.
+func (c *chain) demote(leaving *driver.Container, component, name string) {
+	if leaving.State == driver.StateRestarting {
+		c.begin(operation{kind: opStop, target: leaving.Name, id: leaving.ID, grace: leaving.StopTimeout})
+	}
+	if leaving.Name == component {
+		c.begin(operation{kind: opRename, target: leaving.Name + " to " + name, id: leaving.ID, name: name})
+		leaving = called(leaving, name)
+	}
+	for _, e := range leaving.Endpoints {
+		if e.Network == warmNetwork(component) || len(e.Aliases) == 0 {
+			continue
+		}
+		nameless := e
+		nameless.Aliases = nil
+		c.begin(operation{kind: opDisconnect, target: leaving.Name + " from " + e.Network, id: leaving.ID, endpoint: e})
+		c.begin(operation{kind: opConnect, target: leaving.Name + " to " + e.Network + " without a name", id: leaving.ID, endpoint: nameless})
+	}
+}
+
+// drain adds the time in which requests to one that was demoted come to their
+// end, and returns it.
+func (c *chain) drain(name string) int {
+	return c.p.add(operation{kind: opDrain, target: name, cause: c.cause, after: c.after})
 }
 
 // begin adds a step of the exchange itself.
@@ -170,12 +228,10 @@ func (c *chain) leaveWarm(on bool, id, name, component string) {
 // markGap marks the steps from the i-th on as those in which nobody answers.
 func (c *chain) markGap(from int, g gap) {
 	last := len(c.p.operations) - 1
-	if last < from {
-		return
+	for from < last && c.p.operations[from].kind == opRename {
+		from++ // who is about to leave answers still
 	}
-	if g.none {
-		g.ends = true
-		c.p.operations[last].gap = &g
+	if last < from {
 		return
 	}
 	begin, end := g, g

@@ -114,10 +114,11 @@ func newStage(t *testing.T, name, state string) *stage {
 	s.w = &world{settings: testSettings, gated: map[string]string{}, resting: map[string]time.Time{}, snapshot: &driver.Snapshot{Networks: oakestra()}}
 	s.long = map[string]string{
 		"scheduler": s.was.Name, "aside": asideName(s.was.Name, s.was.ID), "aside-anew": asideName(s.was.Name, "anew"),
+		"standby": standbyName(s.was.Name, s.was.ID), "standby-anew": standbyName(s.was.Name, "anew"),
 		"warm": warmNetwork(s.was.Name), "new": incomingName(s.was.Name, addonIDs("a")), "new-b": incomingName(s.was.Name, addonIDs("b")),
 	}
 	var pairs []string
-	for _, short := range []string{"aside-anew", "aside", "warm", "new", "new-b", "scheduler"} { // the longest first
+	for _, short := range []string{"aside-anew", "aside", "standby-anew", "standby", "warm", "new", "new-b", "scheduler"} { // the longest first
 		pairs = append(pairs, s.long[short], short)
 	}
 	s.short = strings.NewReplacer(append(pairs, testImage, "image")...)

@@ -72,8 +72,8 @@ func (p *plan) takeOver(w *world, v *want, after []int) (int, bool) {
 	t.onWarm = isOn(v.current, warmNetwork(v.name)) || v.fresh() && v.way == graft.SwapWarm
 	t.component, t.plugins = w.leavers(p.installation, v)
 	before := len(p.operations)
-	t.warmUp()
 	t.claim()
+	t.warmUp()
 	t.move()
 	t.gate()
 	t.settle()
@@ -93,6 +93,8 @@ type takeover struct {
 	plugins   []*driver.Container // of others
 	started   bool                // by this plan
 	onWarm    bool                // it is on the warm network by now
+	draining  []int               // what must be over before anybody is ended
+	stopped   []string            // ids of those who were
 	moved     bool                // it is in another place than before this plan
 	asideNow  bool                // the component has its other name by now
 }
@@ -151,15 +153,9 @@ func (t *takeover) move() {
 	joinFirst := way == graft.SwapWarm && !t.exclusive(leaving)
 	if joinFirst {
 		t.join()
-	}
-	for _, l := range leaving {
-		if way == graft.SwapCold {
-			t.stop(l)
-		} else {
-			t.leave(t.w, l, name)
-		}
-	}
-	if !joinFirst {
+		t.demoteAll(leaving)
+	} else {
+		t.endAll(leaving)
 		t.join()
 	}
 	if !t.started && startCause(t.w, t.v) != "" {
@@ -168,14 +164,43 @@ func (t *takeover) move() {
 	}
 	if len(t.p.operations) > from && len(leaving) > 0 {
 		swap := graft.PlannedSwap{Component: name, Service: t.v.service.Name, Way: way, Reason: t.v.reason}
-		t.markGap(from, gap{none: joinFirst, way: way, component: name})
+		t.markGap(from, gap{way: way, component: name, none: joinFirst})
 		if !joinFirst {
 			swap.ExpectedGap = expectedGap(way, leaving)
 		}
 		t.p.swaps = append(t.p.swaps, swap)
 	}
+	if joinFirst && len(leaving) > 0 {
+		t.draining = []int{t.drain("who was there before")}
+	}
 	t.leaveWarm(t.onWarm, t.id, t.name, name)
 	t.moved = t.moved || t.onWarm
+}
+
+// demoteAll takes their names from those who leave, now that the plugin has
+// them too.
+func (t *takeover) demoteAll(leaving []*driver.Container) {
+	for _, l := range leaving {
+		name := standbyName(t.v.name, l.ID)
+		if l.ID != t.componentID() {
+			name = incomingName(t.v.name, l.Labels[driver.InstallationLabel])
+		}
+		t.demote(l, t.v.name, name)
+		if l.ID == t.componentID() && l.Name == t.v.name {
+			t.component = called(l, name)
+		}
+	}
+}
+
+// endAll makes those who leave answer no longer.
+func (t *takeover) endAll(leaving []*driver.Container) {
+	for _, l := range leaving {
+		if t.v.way == graft.SwapCold {
+			t.stop(l)
+		} else {
+			t.leave(l, t.v.name)
+		}
+	}
 }
 
 // exclusive is whether the plugin can join only once the others have left: they
@@ -201,8 +226,11 @@ func (t *takeover) join() {
 		return
 	}
 	for _, e := range t.endpoints {
-		if there := t.w.network(e.Network) != nil || t.p.creates(e.Network); there && !isOn(t.v.current, e.Network) {
+		if there := t.w.network(e.Network) != nil || t.p.creates(e.Network); there && !joined(t.v.current, e) {
 			t.moved = true
+			if isOn(t.v.current, e.Network) { // without its names
+				t.begin(operation{kind: opDisconnect, target: t.name + " from " + e.Network, id: t.id, endpoint: e})
+			}
 			t.begin(operation{kind: opConnect, target: t.name + " to " + e.Network, id: t.id, endpoint: e})
 		}
 	}
@@ -213,6 +241,7 @@ func (t *takeover) join() {
 func (t *takeover) gate() {
 	c := t.v.current
 	t.begun = false
+	defer func() { t.after = append(t.after, t.draining...) }()
 	if !t.started && (t.done() || t.w.passedGate(c) && !t.moved) {
 		return
 	}
@@ -235,7 +264,7 @@ func (t *takeover) done() bool {
 func (t *takeover) settle() {
 	name := t.v.name
 	for _, l := range t.plugins {
-		if l.Running() {
+		if l.Running() && !slices.Contains(t.stopped, l.ID) {
 			t.begin(operation{kind: opStop, target: l.Name, id: l.ID, grace: l.StopTimeout})
 		}
 		t.begin(operation{kind: opRemove, target: l.Name, id: l.ID})
@@ -245,7 +274,7 @@ func (t *takeover) settle() {
 			t.begin(operation{kind: opStop, target: c.Name, id: c.ID, grace: c.StopTimeout})
 		}
 		t.stepAside()
-		if c.Running() && (t.v.way != graft.SwapCold || !t.w.live(c, name)) {
+		if c.Running() && !slices.Contains(t.stopped, c.ID) {
 			t.begin(operation{kind: opStop, target: t.aside(), id: c.ID, grace: c.StopTimeout})
 		}
 		if t.w.network(warmNetwork(name)) != nil { // it could not start once that is gone
@@ -271,6 +300,7 @@ func (t *takeover) stop(l *driver.Container) {
 		l = called(l, t.aside())
 	}
 	t.begin(operation{kind: opStop, target: l.Name, id: l.ID, grace: l.StopTimeout})
+	t.stopped = append(t.stopped, l.ID)
 }
 
 func (t *takeover) componentID() string {

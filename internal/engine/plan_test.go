@@ -240,10 +240,13 @@ func TestPlan(t *testing.T) {
 				wait for root_scheduler.graft-new-01234567 WHY
 				set restart policy root_scheduler to no WHY
 				connect container root_scheduler.graft-new-01234567 to oakestra WHY
-				disconnect container root_scheduler from oakestra WHY
+				rename container root_scheduler to root_scheduler.graft-standby-id-of-root_s WHY
+				disconnect container root_scheduler.graft-standby-id-of-root_s from oakestra WHY
+				connect container root_scheduler.graft-standby-id-of-root_s to oakestra without a name WHY
+				let requests end at who was there before WHY
 				disconnect container root_scheduler.graft-new-01234567 from root_scheduler.graft-warm WHY
 				wait for root_scheduler.graft-new-01234567 WHY
-				rename container root_scheduler to root_scheduler.graft-aside-id-of-root_s WHY
+				rename container root_scheduler.graft-standby-id-of-root_s to root_scheduler.graft-aside-id-of-root_s WHY
 				stop container root_scheduler.graft-aside-id-of-root_s WHY
 				rename container root_scheduler.graft-new-01234567 to root_scheduler WHY
 				remove network root_scheduler.graft-warm WHY`, "WHY", "(service root_scheduler replaces component root_scheduler)"),

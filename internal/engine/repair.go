@@ -9,16 +9,17 @@ import (
 )
 
 // repair adds what puts a container right that is there and is not as it should
-// be: it ended too often, its health check fails, or somebody changed it.
-func (p *plan) repair(w *world, v *want, after []int) {
+// be: it ended too often, its health check fails, or somebody changed it. It
+// returns what comes last.
+func (p *plan) repair(w *world, v *want, after []int) []int {
 	c := v.current
 	r := chain{p: p, after: after}
 	step := func(cause string, o operation) {
 		r.cause = cause
 		r.add(o)
 	}
-	if policy := restartPolicy(p.installation, v.service); !samePolicy(c.RestartPolicy, policy) && v.behind == nil {
-		step("somebody changed it", operation{kind: opPolicy, target: c.Name + " to " + policy, id: c.ID, policy: policy})
+	if !samePolicy(c.RestartPolicy, v.policy) && v.behind == nil {
+		step("somebody changed it", operation{kind: opPolicy, target: c.Name + " to " + v.policy, id: c.ID, policy: v.policy})
 	}
 	if c.Name != v.name && v.component == nil && w.container(v.name) == nil {
 		step("somebody renamed it", operation{kind: opRename, target: c.Name + " to " + v.name, id: c.ID, name: v.name})
@@ -33,6 +34,7 @@ func (p *plan) repair(w *world, v *want, after []int) {
 		step(cause, operation{kind: opStop, target: c.Name, id: c.ID, grace: c.StopTimeout})
 		step(cause, operation{kind: opStart, target: c.Name, id: c.ID})
 	}
+	return r.after
 }
 
 // restartPolicy is what a service's container is to have.

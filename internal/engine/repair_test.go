@@ -42,7 +42,8 @@ func TestRepair(t *testing.T) {
 				c.Name, c.RestartPolicy, c.State = "mine", "no", driver.StateExited
 			},
 			want: `set restart policy mine to unless-stopped (somebody changed it)
-				rename container mine to root_web (somebody renamed it)`,
+				rename container mine to root_web (somebody renamed it)
+				start container root_web (it is stopped (exit code 0) and is to run)`,
 		},
 		{
 			name: "unhealthy", container: unhealthy,

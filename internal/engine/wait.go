@@ -69,6 +69,22 @@ func (x *executor) wait(ctx context.Context, o *operation) error {
 	}
 }
 
+// drainFor is longer than it takes a client to send again what got lost: a
+// connection's first packet is repeated after a second.
+const drainFor = 2 * time.Second
+
+// drain lets requests come to their end.
+func drain(ctx context.Context) error {
+	timer := time.NewTimer(drainFor)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // progress says whether a container has reached what is waited for, else when
 // to look again at the latest, or why it never will. It is pure.
 func progress(c *driver.Container, o *operation, begin, now time.Time) (bool, time.Duration, error) {

@@ -128,7 +128,7 @@ func recorded(swap *store.Swap) (*driver.Container, error) {
 // network.
 func (w *world) isComponent(c *driver.Container) bool {
 	s := w.settings
-	if c.Labels[driver.EngineLabel] != "" || c.Labels[s.IDLabel] != "" || strings.Contains(c.Name, asideInfix) {
+	if c.Labels[driver.EngineLabel] != "" || c.Labels[s.IDLabel] != "" || strings.Contains(c.Name, asideInfix) || strings.Contains(c.Name, standbyInfix) {
 		return false
 	}
 	if slices.ContainsFunc(w.swaps, func(swap store.Swap) bool { return swap.ContainerID == c.ID }) {

@@ -77,16 +77,31 @@ func (s *Store) ClaimSwap(ctx context.Context, component, from, installationID, 
 	})
 }
 
-// SetSwapWay notes that the best way of a swap has failed, so that the next
-// plan takes another: back is which of the two it is about.
-func (s *Store) SetSwapWay(ctx context.Context, component string, back bool, way graft.SwapWay, reason string) error {
+// SetSwapWay notes that the best way of an installation's swap has failed, so
+// that the next plan takes another: back is which of the two it is about.
+// CodeConflict when the swap is not the installation's.
+func (s *Store) SetSwapWay(ctx context.Context, component, installationID string, back bool, way graft.SwapWay, reason string) error {
 	column := "way"
 	if back {
 		column = "way_back"
 	}
+	return s.changeSwap(ctx, component, `update swaps set `+column+` = $3, reason = $4 where component = $1 and installation_id = $2`,
+		component, installationID, string(way), reason)
+}
+
+// SetSwapContainer notes that a component's container was made again.
+// CodeConflict when it was another one than from.
+func (s *Store) SetSwapContainer(ctx context.Context, component, from, to string) error {
+	return s.changeSwap(ctx, component, `update swaps set container_id = $3 where component = $1 and container_id in ($2, $3)`,
+		component, from, to)
+}
+
+func (s *Store) changeSwap(ctx context.Context, component, query string, args ...any) error {
 	return s.update(ctx, func(tx *sql.Tx) error {
-		_, err := changed(ctx, tx, `update swaps set `+column+` = $2, reason = $3 where component = $1`,
-			component, string(way), reason)
+		done, err := changed(ctx, tx, query, args...)
+		if err == nil && !done {
+			return graft.Errorf(graft.CodeConflict, "The swap of component %s changed meanwhile.", component)
+		}
 		return err
 	})
 }

@@ -184,8 +184,12 @@ func swapOfTwoInstallations(t *testing.T, s *store.Store) {
 func swapChangesHands(t *testing.T, s *store.Store) {
 	first, second := createInstallation(t, s, "one"), createInstallation(t, s, "two")
 	noError(t, s.SaveSwap(t.Context(), store.Swap{Component: "c", InstallationID: first.ID, Service: "c", Record: json.RawMessage(`{}`)}))
-	noError(t, s.SetSwapWay(t.Context(), "c", false, graft.SwapStandby, "it ended"))
-	noError(t, s.SetSwapWay(t.Context(), "c", true, graft.SwapCold, "it ended too"))
+	noError(t, s.SetSwapWay(t.Context(), "c", first.ID, false, graft.SwapStandby, "it ended"))
+	noError(t, s.SetSwapWay(t.Context(), "c", first.ID, true, graft.SwapCold, "it ended too"))
+	wantCode(t, s.SetSwapWay(t.Context(), "c", second.ID, true, graft.SwapWarm, ""), graft.CodeConflict)
+	noError(t, s.SetSwapContainer(t.Context(), "c", "", "new"))
+	noError(t, s.SetSwapContainer(t.Context(), "c", "", "new")) // again
+	wantCode(t, s.SetSwapContainer(t.Context(), "c", "other", "newer"), graft.CodeConflict)
 	swap := must(s.Swaps(t.Context()))(t)[0]
 	equal(t, []any{swap.Way, swap.WayBack, swap.Reason}, []any{graft.SwapStandby, graft.SwapCold, "it ended too"})
 
