@@ -13,20 +13,25 @@ import (
 
 const (
 	knockEvery = 5 * time.Millisecond
-	// knockPatience is how long a knock waits. The kernel repeats a lost SYN only
-	// after a second, and Docker's proxy of a port accepts connections that it
-	// can't hand on yet. A knock that met such a moment would be answered long
-	// after the next one; so it is given up early, and none waits for another.
-	knockPatience = 250 * time.Millisecond
 	// comeUp bounds the wait for the first answer.
 	comeUp = 30 * time.Second
 )
 
+// A polling client asks, waits for the answer, and asks again. When the port of
+// a container that is still starting swallows its first packet, it waits until
+// the kernel repeats that, after a second: this is part of what users see.
+const patientFor = 5 * time.Second
+
+// An impatient one gives a knock up early and has many under way at a time, so
+// that it sees the very moment from which somebody answers.
+const impatientFor = 250 * time.Millisecond
+
 // knocker asks a URL every few milliseconds, each time on a connection of its
 // own, and notes who answers and for how long nobody did.
 type knocker struct {
-	client *http.Client
-	url    string
+	client    *http.Client
+	url       string
+	impatient bool
 
 	mu      sync.Mutex
 	who     string    // who answered last
@@ -35,30 +40,46 @@ type knocker struct {
 	heard   chan struct{} // closed at the next answer
 }
 
+func newKnocker(url string, impatient bool) *knocker {
+	k := &knocker{url: url, impatient: impatient, heard: make(chan struct{})}
+	k.client = &http.Client{Timeout: patientFor, Transport: &http.Transport{DisableKeepAlives: true}}
+	if impatient {
+		k.client.Timeout = impatientFor
+	}
+	return k
+}
+
+// silence is for how long nobody answered, as two kinds of clients see it.
+type silence struct{ polling, impatient time.Duration }
+
 // silenceDuring returns the longest time without an answer while change is
 // made, until the one that it is to make answer has answered. Somebody must be
 // answering before.
-func silenceDuring(ctx context.Context, url, after string, change func(context.Context) error) (time.Duration, error) {
+func silenceDuring(ctx context.Context, url, after string, change func(context.Context) error) (silence, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	k := &knocker{
-		client: &http.Client{Timeout: knockPatience, Transport: &http.Transport{DisableKeepAlives: true}},
-		url:    url,
-		heard:  make(chan struct{}),
-	}
+	knockers := []*knocker{newKnocker(url, false), newKnocker(url, true)}
 	var knocks sync.WaitGroup
 	defer knocks.Wait()
 	defer cancel()
-	knocks.Go(func() { k.knock(ctx, &knocks) })
-	if err := k.await(ctx, "anybody", func(string) bool { return true }); err != nil {
-		return 0, err
+	for _, k := range knockers {
+		knocks.Go(func() { k.knock(ctx, &knocks) })
+		if err := k.await(ctx, "anybody", func(string) bool { return true }); err != nil {
+			return silence{}, err
+		}
 	}
 	if err := change(ctx); err != nil {
-		return 0, err
+		return silence{}, err
 	}
-	err := k.await(ctx, after, func(who string) bool { return who == after })
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.silence, err
+	var seen [2]time.Duration
+	for i, k := range knockers {
+		if err := k.await(ctx, after, func(who string) bool { return who == after }); err != nil {
+			return silence{}, err
+		}
+		k.mu.Lock()
+		seen[i] = k.silence
+		k.mu.Unlock()
+	}
+	return silence{polling: seen[0], impatient: seen[1]}, nil
 }
 
 func (k *knocker) knock(ctx context.Context, knocks *sync.WaitGroup) {
@@ -70,11 +91,17 @@ func (k *knocker) knock(ctx context.Context, knocks *sync.WaitGroup) {
 			return
 		case <-tick.C:
 		}
-		knocks.Go(func() {
-			if who, err := answer(ctx, k.client, k.url); err == nil {
-				k.note(who, time.Now())
-			}
-		})
+		if k.impatient {
+			knocks.Go(func() { k.ask(ctx) })
+		} else {
+			k.ask(ctx)
+		}
+	}
+}
+
+func (k *knocker) ask(ctx context.Context) {
+	if who, err := answer(ctx, k.client, k.url); err == nil {
+		k.note(who, time.Now())
 	}
 }
 

@@ -47,7 +47,7 @@ func (b *bench) measureSwaps(ctx context.Context, t *table, rounds int) error {
 	if err != nil {
 		return err
 	}
-	var ins, backs, references []time.Duration
+	var ins, backs, references []silence
 	for range rounds {
 		var installation *graft.Installation
 		in, err := silenceDuring(ctx, url, pluginName, func(ctx context.Context) (err error) {
@@ -76,17 +76,30 @@ func (b *bench) measureSwaps(ctx context.Context, t *table, rounds int) error {
 			return err
 		}
 	}
-	addSwaps(t, median(ins), median(backs), median(references), rounds)
+	addSwaps(t, medianSilence(ins), medianSilence(backs), medianSilence(references), rounds)
 	return b.discard(ctx, name, reference.running.id, reference.waiting.id)
 }
 
-func addSwaps(t *table, in, back, reference time.Duration, rounds int) {
+func medianSilence(all []silence) silence {
+	var polling, impatient []time.Duration
+	for _, s := range all {
+		polling, impatient = append(polling, s.polling), append(impatient, s.impatient)
+	}
+	return silence{median(polling), median(impatient)}
+}
+
+func addSwaps(t *table, in, back, reference silence, rounds int) {
 	const bound = 0.25
-	t.add(row{what: "gap of a swap ÷ gap of stop + start", value: float64(in) / float64(reference), unit: "×", bound: bound, decimals: 2, note: "a component with a host port, as a polling client sees it"})
-	t.add(row{what: "gap of the way back ÷ gap of stop + start", value: float64(back) / float64(reference), unit: "×", bound: bound, decimals: 2, note: "the plugin is disabled"})
-	t.add(row{what: "gap of a swap", value: milliseconds(in), unit: "ms", note: fmt.Sprintf("from the last good answer to the next one, of anybody; a knock every %v; median of %d", knockEvery, rounds)})
-	t.add(row{what: "gap of the way back", value: milliseconds(back), unit: "ms"})
-	t.add(row{what: "gap of stop + start", value: milliseconds(reference), unit: "ms", note: fmt.Sprintf("by the Docker API alone, the new container created before; in turn with the swaps, median of %d", 2*rounds)})
+	ratio := func(a, b time.Duration) float64 { return float64(a) / float64(b) }
+	t.add(row{what: "gap of a swap ÷ gap of stop + start", value: ratio(in.polling, reference.polling), unit: "×", bound: bound, decimals: 2, note: "a component with a host port, as a polling client sees it: one request after the other, each on a new connection"})
+	t.add(row{what: "gap of the way back ÷ gap of stop + start", value: ratio(back.polling, reference.polling), unit: "×", bound: bound, decimals: 2, note: "the plugin is disabled"})
+	t.add(row{what: "gap of a swap", value: milliseconds(in.polling), unit: "ms", note: fmt.Sprintf("from the last good answer to the next one, of anybody; a request every %v; median of %d", knockEvery, rounds)})
+	t.add(row{what: "gap of the way back", value: milliseconds(back.polling), unit: "ms"})
+	t.add(row{what: "gap of stop + start", value: milliseconds(reference.polling), unit: "ms", note: fmt.Sprintf("by the Docker API alone, the new container created before; in turn with the swaps, median of %d", 2*rounds)})
+	t.add(row{
+		what: "the three gaps, for an impatient client", value: milliseconds(in.impatient), unit: "ms",
+		note: fmt.Sprintf("back %.0f ms, stop + start %.0f ms; many requests at a time, each given up after %v, so that no lost packet adds a second", milliseconds(back.impatient), milliseconds(reference.impatient), impatientFor),
+	})
 }
 
 // reference makes two containers like the component, for one port of their own,
@@ -110,7 +123,7 @@ func (b *bench) reference(ctx context.Context, address string) (*pair, error) {
 
 // exchange stops the one that runs and starts the other, and returns for how
 // long nobody answered.
-func (b *bench) exchange(ctx context.Context, x *pair) (time.Duration, error) {
+func (b *bench) exchange(ctx context.Context, x *pair) (silence, error) {
 	gap, err := silenceDuring(ctx, x.url, x.waiting.answer, func(ctx context.Context) error {
 		if _, err := b.docker.ContainerStop(ctx, x.running.id, docker.ContainerStopOptions{}); err != nil {
 			return err

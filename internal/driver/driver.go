@@ -28,7 +28,8 @@ type Driver interface {
 	Resources
 }
 
-// Restorer makes containers be again as they were written down.
+// Restorer makes containers be again as they were written down, and lets one
+// take another's place.
 type Restorer interface {
 	// Recreate makes a container as a Container.Record says, under another
 	// name, with all its networks and their aliases, not started. Its image
@@ -39,6 +40,10 @@ type Restorer interface {
 	// addresses, links, options. An endpoint that is there stays as it is.
 	// CodeInvalid when the record has no such network.
 	Reconnect(ctx context.Context, id string, record json.RawMessage, network string) error
+	// Move takes container from off endpoint's network and connects container
+	// to, as Reconnect does if there is a record, else as Connect does. It is
+	// the two in one, in less time where the runtime allows that.
+	Move(ctx context.Context, from, to string, endpoint Endpoint, record json.RawMessage) error
 }
 
 // Observer sees what there is.

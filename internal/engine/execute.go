@@ -339,6 +339,8 @@ func (x *executor) callContainer(ctx context.Context, o *operation) error {
 		return x.driver.Connect(ctx, o.id, o.endpoint)
 	case opReconnect:
 		return x.driver.Reconnect(ctx, o.id, o.record, o.endpoint.Network)
+	case opMove:
+		return x.driver.Move(ctx, o.from, o.id, o.endpoint, o.record)
 	case opDisconnect:
 		return x.driver.Disconnect(ctx, o.id, o.endpoint.Network)
 	case opRename:

@@ -79,7 +79,7 @@ func countCalls(t *testing.T, s story) (all, changing int) {
 	run(t, func(h *harness) {
 		u := newUser(h, s)
 		w := &witness{user: u}
-		h.driver.OnCall(func(op, _ string) error {
+		h.driver.OnCall(func(string, string) error {
 			if !u.hidden() {
 				all++
 			}

@@ -30,8 +30,9 @@ type model struct {
 	own   bool            // the calls are the model's
 	gone  map[string]bool // images that no registry has
 	fault fault
-	in    int // calls until the fault; 0: none
-	calls int // since the last step
+	in    int    // calls until the fault; 0: none
+	calls int    // since the last step
+	twice string // what answered to a name that has one owner at any time
 }
 
 func newModel(h *harness) *model {
@@ -47,10 +48,15 @@ func newModel(h *harness) *model {
 
 // meddle is called at every call, before its effect and after.
 func (m *model) meddle(op, target string, after bool) error {
+	// The one with a host port; the other has two owners while it is handed over.
+	owners := m.h.driver.Owners("oakestra", componentOf(plain))
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.own {
 		return nil
+	}
+	if len(owners) > 1 {
+		m.twice = fmt.Sprintf("%v answer to one name", owners)
 	}
 	if m.calls++; m.calls > 10*manyCalls {
 		return fake.ErrHang
@@ -198,8 +204,11 @@ func (m *model) wrong() string {
 		return err.Error()
 	}
 	m.mu.Lock()
-	calls := m.calls
+	calls, twice := m.calls, m.twice
 	m.mu.Unlock()
+	if twice != "" {
+		return twice
+	}
 	if calls > 10*manyCalls {
 		return "the engine never rests"
 	}
@@ -222,7 +231,7 @@ func (s *seen) unexplained() string {
 		if inst := s.installation(c.Labels); c.Labels[driver.EngineLabel] != "" && (inst == nil || !isUp(inst)) {
 			return fmt.Sprintf("container %s is there for nobody", c.Name)
 		}
-		aside := strings.Contains(c.Name, ".graft-aside-")
+		aside := strings.Contains(c.Name, ".graft-aside-") || strings.Contains(c.Name, ".graft-standby-")
 		if aside && !slices.ContainsFunc(s.swaps, func(swap store.Swap) bool { return swap.AsideName == c.Name }) {
 			return fmt.Sprintf("container %s stepped aside for nobody", c.Name)
 		}

@@ -15,19 +15,26 @@ import (
 
 // TestModel tells random stories of four addons and two components, and checks
 // after every step that each component's name has exactly one live owner, and
-// that everything there has a reason to be. -rapid.checks says how many stories,
-// and a failing one is told again with the flags that rapid prints.
+// that everything there has a reason to be. -rapid.checks says how many stories
+// each of the tellers tells, and a failing one is told again with the flags that
+// rapid prints.
 func TestModel(t *testing.T) {
 	t.Parallel()
+	const tellers = 8
 	steps := rapid.SliceOfN(rapid.Custom(drawStep), 1, 24)
-	rapid.Check(t, func(rt *rapid.T) {
-		story := steps.Draw(rt, "story")
-		var err error
-		run(t, func(h *harness) { err = newModel(h).tell(story) })
-		if err != nil {
-			rt.Fatal(err)
-		}
-	})
+	for teller := range tellers {
+		t.Run(fmt.Sprint(teller), func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, func(rt *rapid.T) {
+				story := steps.Draw(rt, "story")
+				var err error
+				run(t, func(h *harness) { err = newModel(h).tell(story) })
+				if err != nil {
+					rt.Fatal(err)
+				}
+			})
+		})
+	}
 }
 
 // The addons of the model, and what is on them.

@@ -90,8 +90,10 @@ func place(c *driver.Container) string {
 	return strings.Join(names, " ")
 }
 
-// observe returns everything there is, or an error.
+// observe returns everything there is, or an error, in bounded time.
 func (o *observer) observe(ctx context.Context) (*driver.Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout) // whoever waits for it may have no limit
+	defer cancel()
 	snapshot, err := o.driver.Observe(ctx)
 	if err != nil {
 		return nil, err

@@ -32,6 +32,7 @@ const (
 	opConnect         kind = "connect container"
 	opReconnect       kind = "reconnect component"
 	opDisconnect      kind = "disconnect container"
+	opMove            kind = "move endpoint"
 	opDrain           kind = "let requests end at"
 	opForgetComponent kind = "forget component"
 	opRemoveNetwork   kind = "remove network"
@@ -71,7 +72,7 @@ type operation struct {
 	restarts  int           // how often it had been restarted before
 	grace     time.Duration // how long the container may take to stop
 	shared    bool          // of a network: one that others made will do
-	from      string        // the installation that a component is claimed from
+	from      string        // who has it before: the installation of a component, the container of an endpoint
 	record    json.RawMessage
 	endpoint  driver.Endpoint // to disconnect: its network alone counts
 	container *driver.ContainerSpec

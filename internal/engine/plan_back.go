@@ -110,11 +110,12 @@ type back struct {
 	plugins   []*driver.Container // in its place
 	way       graft.SwapWay
 	reason    string
-	warm      bool // the component runs, or will by then, and only its endpoint is to move
-	onWarm    bool // it is on the warm network by then
-	down      bool // it does not run
-	draining  bool // requests to the plugin are under way
-	left      bool // it has left its other networks by then
+	warm      bool   // the component runs, or will by then, and only its endpoint is to move
+	onWarm    bool   // it is on the warm network by then
+	down      bool   // it does not run
+	movedTo   string // the network on which the endpoint moved
+	draining  bool   // requests to the plugin are under way
+	left      bool   // it has left its other networks by then
 }
 
 // obstacle returns what would keep the component from coming back. It is looked
@@ -300,7 +301,7 @@ func (b *back) move(from int) {
 	}
 	for _, c := range b.plugins {
 		switch {
-		case b.way == graft.SwapCold || !c.Running() || !b.w.live(c, name):
+		case b.way == graft.SwapCold || !c.Running() || !b.w.live(c, name), !joinFirst && b.exchange(c):
 		case joinFirst:
 			b.demote(c, name, c.Name)
 			b.draining = true
@@ -325,6 +326,19 @@ func (b *back) move(from int) {
 	b.leaveWarm(b.onWarm, b.component.ID, name, name)
 }
 
+// exchange moves the endpoint from the plugin to the component in one go, if it
+// is one endpoint. It is false if that can't be.
+func (b *back) exchange(plugin *driver.Container) bool {
+	network, only := onlyPlace(plugin, b.swap.Component)
+	i := slices.IndexFunc(b.was.Endpoints, func(e driver.Endpoint) bool { return e.Network == network })
+	if !b.warm || !only || i < 0 || b.movedTo != "" || isOn(b.component, network) && !b.left {
+		return false
+	}
+	b.moveEndpoint(plugin, b.component.ID, b.swap.Component, b.swap.Component, b.was.Endpoints[i], b.was.Record)
+	b.movedTo = network
+	return true
+}
+
 func portsOf(containers []*driver.Container) []driver.Port {
 	var all []driver.Port
 	for _, c := range containers {
@@ -342,6 +356,9 @@ func configuredAddresses(c *driver.Container) bool {
 // join connects the component to the networks that it was on.
 func (b *back) join() {
 	for _, e := range b.was.Endpoints {
+		if e.Network == b.movedTo {
+			continue
+		}
 		if b.left || !joined(b.component, e) {
 			if !b.left && isOn(b.component, e.Network) { // without its names
 				b.begin(operation{kind: opDisconnect, target: b.swap.Component + " from " + e.Network, id: b.component.ID, endpoint: e})

@@ -178,6 +178,30 @@ func (c *chain) leave(leaving *driver.Container, component string) {
 	}
 }
 
+// onlyPlace returns where a running container is besides the warm network, if
+// that is one network and no more: then its endpoint can move in one go.
+func onlyPlace(c *driver.Container, component string) (network string, only bool) {
+	for _, e := range c.Endpoints {
+		if e.Network == warmNetwork(component) {
+			continue
+		}
+		if network != "" {
+			return "", false
+		}
+		network = e.Network
+	}
+	return network, network != "" && c.State == driver.StateRunning && hasOwnNetwork(c)
+}
+
+// moveEndpoint adds the exchange of an endpoint between two running containers.
+func (c *chain) moveEndpoint(leaving *driver.Container, id, name, component string, e driver.Endpoint, record json.RawMessage) {
+	c.leaveWarm(isOn(leaving, warmNetwork(component)), leaving.ID, leaving.Name, component)
+	c.begin(operation{
+		kind: opMove, target: fmt.Sprintf("on %s from %s to %s", e.Network, leaving.Name, name),
+		from: leaving.ID, id: id, endpoint: e, record: record,
+	})
+}
+
 // demote takes a container's names from it where another one has them too by
 // now. It stays on its networks, if it can under the same address, so that
 // requests that are under way come to their end, and those who looked up its

@@ -95,6 +95,7 @@ type takeover struct {
 	onWarm    bool                // it is on the warm network by now
 	draining  []int               // what must be over before anybody is ended
 	stopped   []string            // ids of those who were
+	movedTo   string              // the network on which its endpoint moved
 	moved     bool                // it is in another place than before this plan
 	asideNow  bool                // the component has its other name by now
 }
@@ -154,7 +155,7 @@ func (t *takeover) move() {
 	if joinFirst {
 		t.join()
 		t.demoteAll(leaving)
-	} else {
+	} else if !t.exchange(leaving) {
 		t.endAll(leaving)
 		t.join()
 	}
@@ -175,6 +176,23 @@ func (t *takeover) move() {
 	}
 	t.leaveWarm(t.onWarm, t.id, t.name, name)
 	t.moved = t.moved || t.onWarm
+}
+
+// exchange moves the endpoint from the one who leaves to the plugin in one go, if
+// it is one endpoint. It is false if that can't be.
+func (t *takeover) exchange(leaving []*driver.Container) bool {
+	if t.v.way != graft.SwapWarm || len(leaving) != 1 {
+		return false
+	}
+	network, only := onlyPlace(leaving[0], t.v.name)
+	i := slices.IndexFunc(t.endpoints, func(e driver.Endpoint) bool { return e.Network == network })
+	if !only || i < 0 || isOn(t.v.current, network) {
+		return false
+	}
+	t.moveEndpoint(leaving[0], t.id, t.name, t.v.name, t.endpoints[i], nil)
+	t.moved, t.movedTo = true, network
+	t.join()
+	return true
 }
 
 // demoteAll takes their names from those who leave, now that the plugin has
@@ -226,6 +244,9 @@ func (t *takeover) join() {
 		return
 	}
 	for _, e := range t.endpoints {
+		if e.Network == t.movedTo {
+			continue
+		}
 		if there := t.w.network(e.Network) != nil || t.p.creates(e.Network); there && !joined(t.v.current, e) {
 			t.moved = true
 			if isOn(t.v.current, e.Network) { // without its names

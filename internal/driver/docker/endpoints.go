@@ -26,16 +26,25 @@ func (d *Driver) Connect(ctx context.Context, id string, endpoint driver.Endpoin
 
 // Reconnect implements driver.Driver.
 func (d *Driver) Reconnect(ctx context.Context, id string, record json.RawMessage, network string) error {
-	b, err := readRecord(record)
+	settings, err := recordedSettings(id, record, network)
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(b.endpoints, func(e driver.Endpoint) bool { return e.Network == network })
-	if i < 0 {
-		return graft.Errorf(graft.CodeInvalid,
-			"container %q can't go back to network %q: by its record it was not on it", id, network)
+	return d.addEndpoint(ctx, id, network, settings)
+}
+
+// recordedSettings returns the settings that a record has of a network.
+func recordedSettings(id string, record json.RawMessage, name string) (*network.EndpointSettings, error) {
+	b, err := readRecord(record)
+	if err != nil {
+		return nil, err
 	}
-	return d.addEndpoint(ctx, id, network, b.settings[i])
+	i := slices.IndexFunc(b.endpoints, func(e driver.Endpoint) bool { return e.Network == name })
+	if i < 0 {
+		return nil, graft.Errorf(graft.CodeInvalid,
+			"container %q can't go back to network %q: by its record it was not on it", id, name)
+	}
+	return b.settings[i], nil
 }
 
 // addEndpoint connects a container to a network unless it is on it already.

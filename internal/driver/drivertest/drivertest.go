@@ -58,6 +58,7 @@ func Run(t *testing.T, harness func(*testing.T) Harness) {
 		"Addresses":          testAddresses,
 		"StaticAddress":      testStaticAddress,
 		"Reconnect":          testReconnect,
+		"Move":               testMove,
 		"InternalNetwork":    testInternalNetwork,
 		"NetworkGone":        testNetworkGone,
 		"WithoutNetworks":    testWithoutNetworks,

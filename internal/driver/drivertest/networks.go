@@ -193,6 +193,38 @@ func testInternalNetwork(s *suite) {
 	}
 }
 
+// testMove moves an endpoint with a host port there and back, in one go each.
+func testMove(s *suite) {
+	internal := s.internal("internal")
+	spec := s.spec("component")
+	home := spec.Endpoints[0].Network
+	spec.Ports = []driver.Port{{HostPort: s.FreePort(), ContainerPort: 8080, Protocol: "tcp"}}
+	component := s.run(spec)
+	was := s.mustHave(component)
+	spec.Name, spec.Endpoints = s.name("plugin"), []driver.Endpoint{{Network: internal}}
+	plugin := s.run(spec)
+	there := driver.Endpoint{Network: home, Aliases: []string{"component"}}
+	for range 2 {
+		for range 2 { // what is done already succeeds
+			s.must(s.Driver.Move(s.ctx, component, plugin, there, nil))
+		}
+		s.wantNetworks(component)
+		if c := s.wantNetworks(plugin, internal, home); c.State != driver.StateRunning || c.Restarts != 0 {
+			s.Errorf("the plugin is %s", c.State)
+		}
+		s.must(s.Driver.Disconnect(s.ctx, plugin, internal))
+		for range 2 {
+			s.must(s.Driver.Move(s.ctx, plugin, component, there, was.Record))
+		}
+		s.wantNetworks(plugin)
+		if c := s.wantNetworks(component, home); !reflect.DeepEqual(c.Endpoints, was.Endpoints) || c.StartedAt != was.StartedAt {
+			s.Errorf("the component is back as %+v, was %+v", c, was)
+		}
+		s.must(s.Driver.Connect(s.ctx, plugin, driver.Endpoint{Network: internal}))
+	}
+	s.want(s.Driver.Move(s.ctx, component, s.name("nobody"), there, nil), graft.CodeNotFound, s.name("nobody"))
+}
+
 func testNetworkGone(s *suite) {
 	internal := s.internal("internal")
 	spec := s.spec("web")

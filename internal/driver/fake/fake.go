@@ -18,8 +18,8 @@ import (
 	"github.com/graftplatform/graft/internal/driver"
 )
 
-// ErrHang, returned by a hook of OnCall, makes the call block until its context
-// ends, as when a runtime does not answer.
+// ErrHang is for hooks of OnCall: the call blocks until its context ends, as when
+// a runtime does not answer.
 var ErrHang = errors.New("the fake runtime does not answer")
 
 // AnyImage stands in AddImage for every image that was not added by name.

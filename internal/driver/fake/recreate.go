@@ -51,6 +51,17 @@ func readRecord(written json.RawMessage) (*record, error) {
 	return &r, nil
 }
 
+// Move implements driver.Driver: as two calls, each of which may fail.
+func (d *Driver) Move(ctx context.Context, from, to string, endpoint driver.Endpoint, record json.RawMessage) error {
+	if err := d.Disconnect(ctx, from, endpoint.Network); err != nil {
+		return err
+	}
+	if len(record) > 0 {
+		return d.Reconnect(ctx, to, record, endpoint.Network)
+	}
+	return d.Connect(ctx, to, endpoint)
+}
+
 // drop removes a container that does not run.
 func (d *Driver) drop(c *container) {
 	if _, ok := d.containers[c.ID]; !ok {
