@@ -182,7 +182,7 @@ func (e *Engine) Install(ctx context.Context, request graft.InstallRequest) (*gr
 func (e *Engine) mayBegin(ctx context.Context, inst *graft.Installation, request graft.InstallRequest) error {
 	w, err := e.world(ctx)
 	if err != nil && request.Plan == "" {
-		return nil //nolint:nilerr // it waits for the runtime, and is planned then
+		return nil // it waits for the runtime, and is planned then
 	}
 	if err != nil {
 		return err

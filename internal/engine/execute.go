@@ -18,10 +18,12 @@ import (
 
 // Limits of the executor.
 const (
-	defaultStable = 3 * time.Second  // a plugin without a health check must run that long
-	callTimeout   = 2 * time.Minute  // one call to the runtime, a pull apart
-	pullTimeout   = 30 * time.Minute // one image
-	waitTimeout   = 10 * time.Minute // for a health check or an end
+	defaultStable = 3 * time.Second // a plugin without a health check must run that long
+	callTimeout   = 2 * time.Minute // one call to the runtime, a pull apart
+	// exchangeTimeout is for one step of an exchange, as nobody answers meanwhile.
+	exchangeTimeout = 30 * time.Second
+	pullTimeout     = 30 * time.Minute // one image
+	waitTimeout     = 10 * time.Minute // for a health check or an end
 )
 
 // Bounds of what is done at a time, for all installations together. Waits are
@@ -279,6 +281,9 @@ func (o *operation) limit() time.Duration {
 		return pullTimeout
 	case opWait:
 		return waitTimeout
+	}
+	if o.follows || o.gap != nil {
+		return exchangeTimeout + o.grace
 	}
 	return callTimeout + o.grace
 }

@@ -361,6 +361,9 @@ func (e *Engine) logsFor(ctx context.Context, w *world, inst *graft.Installation
 // write stores a status and tells those who wait for it. A spec that changed
 // meanwhile wins: then nothing is written. The error, the store's, is in the log.
 func (e *Engine) write(ctx context.Context, inst *graft.Installation, status graft.InstallationStatus, details *graft.StatusDetails, logs string) error {
+	if status == inst.Status && logs == inst.Logs && reflect.DeepEqual(details, inst.Details) {
+		return nil
+	}
 	changed, err := e.store.SetStatus(ctx, inst.ID, inst.Generation, status, details, logs)
 	if err != nil && graft.ErrorCode(err) != graft.CodeNotFound { // not found: just forgotten
 		if ctx.Err() == nil {

@@ -299,16 +299,7 @@ func (b *back) move(from int) {
 	if b.way != graft.SwapCold {
 		from = len(b.p.operations)
 	}
-	for _, c := range b.plugins {
-		switch {
-		case b.way == graft.SwapCold || !c.Running() || !b.w.live(c, name), !joinFirst && b.exchange(c):
-		case joinFirst:
-			b.demote(c, name, c.Name)
-			b.draining = true
-		default:
-			b.leave(c, name)
-		}
-	}
+	b.dismiss(joinFirst)
 	if b.warm && !joinFirst || !b.warm && !b.down {
 		b.join()
 	}
@@ -324,6 +315,20 @@ func (b *back) move(from int) {
 		b.p.swaps = append(b.p.swaps, swap)
 	}
 	b.leaveWarm(b.onWarm, b.component.ID, name, name)
+}
+
+// dismiss makes the plugins answer no longer.
+func (b *back) dismiss(joinFirst bool) {
+	for _, c := range b.plugins {
+		switch {
+		case b.way == graft.SwapCold, !c.Running(), !b.w.live(c, b.swap.Component):
+		case joinFirst:
+			b.demote(c, b.swap.Component, c.Name)
+			b.draining = true
+		case !b.exchange(c):
+			b.leave(c, b.swap.Component)
+		}
+	}
 }
 
 // exchange moves the endpoint from the plugin to the component in one go, if it

@@ -246,8 +246,7 @@ const swapStory = `
 	operation.step_start_container
 	operation.step_wait_for
 	operation.step_set_restart
-	operation.step_disconnect_container
-	operation.step_connect_container
+	operation.step_move_endpoint
 	component.replaced
 	operation.step_disconnect_container
 	operation.step_wait_for
@@ -265,8 +264,7 @@ const swapStory = `
 	operation.step_wait_for
 	operation.step_rename_container
 	operation.step_rename_container
-	operation.step_disconnect_container
-	operation.step_reconnect_component
+	operation.step_move_endpoint
 	component.restored
 	operation.step_disconnect_container
 	operation.step_set_restart

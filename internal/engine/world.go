@@ -12,15 +12,16 @@ import (
 )
 
 // world is everything that a plan looks at: what the runtime showed and what
-// the store remembers. It is read-only.
+// the store remembers. It is read-only, and for one goroutine.
 type world struct {
 	settings Settings
 	snapshot *driver.Snapshot
 	swaps    []store.Swap
 	installs []graft.Installation
-	records  map[string]*driver.Container // the swaps' components as they were, by name
-	gated    map[string]string            // containers, by id: the networks on which they passed the gate of a swap
-	resting  map[string]time.Time         // containers, by id, that ended too often: when to start them again
+	own      map[string][]*driver.Container // this engine's containers by installation, once somebody asked
+	records  map[string]*driver.Container   // the swaps' components as they were, by name
+	gated    map[string]string              // containers, by id: the networks on which they passed the gate of a swap
+	resting  map[string]time.Time           // containers, by id, that ended too often: when to start them again
 }
 
 // owned is whether labels say that a thing belongs to that installation of
@@ -32,13 +33,17 @@ func (w *world) owned(labels map[string]string, installationID string) bool {
 
 // containersOf returns the containers of an installation, by name.
 func (w *world) containersOf(installationID string) []*driver.Container {
-	var found []*driver.Container
-	for i := range w.snapshot.Containers {
-		if c := &w.snapshot.Containers[i]; w.owned(c.Labels, installationID) {
-			found = append(found, c)
+	if w.own == nil {
+		w.own = map[string][]*driver.Container{}
+		for i := range w.snapshot.Containers {
+			c := &w.snapshot.Containers[i]
+			if c.Labels[driver.EngineLabel] == w.settings.EngineID {
+				id := c.Labels[driver.InstallationLabel]
+				w.own[id] = append(w.own[id], c)
+			}
 		}
 	}
-	return found
+	return slices.Clone(w.own[installationID])
 }
 
 // container finds a container by its id or name; nil if there is none.
