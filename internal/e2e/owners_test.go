@@ -22,12 +22,31 @@ type owners struct {
 	problems []string // of whoever watches, until ended is closed
 }
 
-// A handover may be seen in the middle, once. Seen several times in a row, two
-// containers have the name.
+// A handover may be seen in the middle: Docker shows what leaves until it is done
+// with it, when its ports are free already. Seen for longer, two containers have
+// the name or the port.
 const (
 	ownersPause = 50 * time.Millisecond
-	handover    = 3
+	handover    = time.Second
 )
+
+// excess is since when there is more than one of something.
+type excess struct{ since time.Time }
+
+// of notes how many there are, and is true once there have been several for
+// longer than a handover takes.
+func (e *excess) of(count int, now time.Time) bool {
+	switch {
+	case count < 2:
+		e.since = time.Time{}
+	case e.since.IsZero():
+		e.since = now
+	case now.Sub(e.since) > handover:
+		e.since = now // it is told once in a while
+		return true
+	}
+	return false
+}
 
 func (p *performance) watchOwners() *owners {
 	ctx, cancel := context.WithCancel(p.t.Context())
@@ -48,7 +67,7 @@ func (w *owners) watch(ctx context.Context) {
 	defer close(w.ended)
 	pause := time.NewTicker(ownersPause)
 	defer pause.Stop()
-	several := 0
+	var names, ports excess
 	for {
 		select {
 		case <-pause.C:
@@ -56,18 +75,14 @@ func (w *owners) watch(ctx context.Context) {
 			return
 		}
 		containers := w.running(ctx)
-		if len(containers) < 2 {
-			several = 0
-			continue
-		}
-		if ids := w.publishing(containers); len(ids) > 1 {
+		if ids := w.publishing(containers); ports.of(len(ids), time.Now()) {
 			w.problems = append(w.problems, fmt.Sprintf("host port %s was published by %q", w.port, ids))
 		}
-		ids := w.owning(ctx, containers)
-		if several++; len(ids) < 2 {
-			several = 0
+		if len(containers) < 2 {
+			names = excess{}
+			continue
 		}
-		if several == handover {
+		if ids := w.owning(ctx, containers); names.of(len(ids), time.Now()) {
 			w.problems = append(w.problems, fmt.Sprintf("the name %s led to %q", w.component, ids))
 		}
 	}

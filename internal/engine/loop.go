@@ -145,7 +145,10 @@ func (e *Engine) reconcile(ctx context.Context) time.Time {
 		return time.Now().Add(min(e.resync, 5*time.Second))
 	}
 	e.metrics.installationsSeen(w.installs)
-	e.sweep(observing, w, busy, held)
+	if e.sweep(observing, w, busy, held) {
+		e.poke() // what was seen is true no more
+		return next
+	}
 	for i := range w.installs {
 		inst := &w.installs[i]
 		if busy[inst.ID] {
@@ -186,8 +189,9 @@ func (e *Engine) seen(ctx context.Context, err error) {
 // if this engine made it, once no addon is left and nobody is on it (while the
 // last addon went, one of another engine may have been there still), those where
 // plugins warmed up, and the second one of a name, which is there when an engine
-// was killed while Docker made it and the next engine made it again.
-func (e *Engine) sweep(ctx context.Context, w *world, busy, held map[string]bool) {
+// was killed while Docker made it and the next engine made it again. It is true
+// if there was one.
+func (e *Engine) sweep(ctx context.Context, w *world, busy, held map[string]bool) (swept bool) {
 	for _, n := range w.snapshot.Networks {
 		component := n.Labels[driver.ComponentLabel]
 		stale := w.spare(n) && !busy[n.Labels[driver.InstallationLabel]] && !held[component] ||
@@ -197,8 +201,11 @@ func (e *Engine) sweep(ctx context.Context, w *world, busy, held map[string]bool
 		}
 		if err := e.driver.RemoveNetwork(ctx, n.ID); err != nil {
 			e.log.Warn("a network is left behind", "network", n.Name, "error", err)
+		} else {
+			swept = true
 		}
 	}
+	return swept
 }
 
 // spare is whether a network is ours, has a namesake, and nobody is on it. Of

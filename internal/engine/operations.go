@@ -174,6 +174,9 @@ func (e *Engine) finish(ctx context.Context, inst *graft.Installation, err error
 		details.Reason = reason
 	}
 	switch {
+	case !wantsUp(inst) && temporary:
+		details.Step = "to be tried again: " + reason
+		_ = e.write(ctx, inst, inst.Status, details, inst.Logs) // in the log; the next attempt says it again
 	case !wantsUp(inst):
 		stuck(details, reason)
 		_ = e.write(ctx, inst, inst.Status, details, inst.Logs) // in the log; the next attempt says it again
