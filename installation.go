@@ -173,11 +173,12 @@ type InstallRequest struct {
 type SwapWay string
 
 const (
-	// SwapWarm: both run, and only the endpoint moves.
+	// SwapWarm is when both run, and only the endpoint moves.
 	SwapWarm SwapWay = "warm"
-	// SwapStandby: the component is cut off and runs on while the plugin starts.
+	// SwapStandby is when the component is cut off and runs on while the plugin
+	// starts.
 	SwapStandby SwapWay = "standby"
-	// SwapCold: the component is stopped, then the plugin is started.
+	// SwapCold is when the component is stopped, then the plugin is started.
 	SwapCold SwapWay = "cold"
 )
 

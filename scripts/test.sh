@@ -52,7 +52,8 @@ tests() { go test -race -count=1 -timeout 15m -json ./... 2>&1 | go run ./script
 step "guard: record what is in Docker" scripts/guard.sh record "$work/before"
 step "format" formatted
 step "go vet" go vet ./...
-step "lint" tool golangci-lint run
+step "go vet, the soak" go vet -tags soak ./internal/e2e/
+step "lint" tool golangci-lint run --build-tags soak
 step "vulnerabilities" vulnerabilities
 step "build for linux/arm64" build linux/arm64
 step "build for linux/arm" build linux/arm

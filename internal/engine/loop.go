@@ -185,49 +185,6 @@ func (e *Engine) seen(ctx context.Context, err error) {
 	e.note(event)
 }
 
-// sweep removes networks of this engine that nobody needs: the orchestrator's,
-// if this engine made it, once no addon is left and nobody is on it (while the
-// last addon went, one of another engine may have been there still), those where
-// plugins warmed up, and the second one of a name, which is there when an engine
-// was killed while Docker made it and the next engine made it again. It is true
-// if there was one.
-func (e *Engine) sweep(ctx context.Context, w *world, busy, held map[string]bool) (swept bool) {
-	for _, n := range w.snapshot.Networks {
-		component := n.Labels[driver.ComponentLabel]
-		stale := w.spare(n) && !busy[n.Labels[driver.InstallationLabel]] && !held[component] ||
-			component != "" && n.Labels[driver.EngineLabel] == w.settings.EngineID && !held[component] && !w.warming(component)
-		if !stale && (len(w.installs) > 0 || !w.lastOnNetwork(&graft.Installation{}, n)) {
-			continue
-		}
-		if err := e.driver.RemoveNetwork(ctx, n.ID); err != nil {
-			e.log.Warn("a network is left behind", "network", n.Name, "error", err)
-		} else {
-			swept = true
-		}
-	}
-	return swept
-}
-
-// spare is whether a network is ours, has a namesake, and nobody is on it. Of
-// two that nobody is on, the first one stays.
-func (w *world) spare(n driver.Network) bool {
-	if n.Labels[driver.EngineLabel] != w.settings.EngineID || w.used(n) {
-		return false
-	}
-	return slices.ContainsFunc(w.snapshot.Networks, func(other driver.Network) bool {
-		return other.Name == n.Name && other.ID != n.ID && (w.used(other) || other.ID < n.ID)
-	})
-}
-
-func (w *world) used(n driver.Network) bool {
-	return slices.ContainsFunc(w.snapshot.Containers, func(c driver.Container) bool { return slices.Contains(c.NetworkIDs, n.ID) })
-}
-
-// warming is whether a container is on a component's warm network.
-func (w *world) warming(component string) bool {
-	return slices.ContainsFunc(w.snapshot.Containers, func(c driver.Container) bool { return isOn(&c, warmNetwork(component)) })
-}
-
 // advance does what is next for one installation, and returns when to look
 // again; zero: when something happens.
 func (e *Engine) advance(ctx context.Context, w *world, inst *graft.Installation, held map[string]bool) time.Time {
@@ -258,62 +215,6 @@ func (e *Engine) advance(ctx context.Context, w *world, inst *graft.Installation
 	}
 	e.launch(ctx, inst, p)
 	return time.Time{}
-}
-
-// again is when to look again after something was to be written down: at once,
-// for which the loop was woken, or in a while if the store failed.
-func again(err error) time.Time {
-	if err != nil {
-		return time.Now().Add(storeRetry)
-	}
-	return time.Time{}
-}
-
-// makeRoom gives up a plugin that has ended too often since it was put in its
-// place: the component comes back. It is false if there is none.
-func (e *Engine) makeRoom(ctx context.Context, w *world, inst *graft.Installation) (bool, error) {
-	if !wantsUp(inst) || !settled(inst) {
-		return false, nil
-	}
-	for _, swap := range w.swapsOf(inst.ID) {
-		c := currentOf(w.containersOf(inst.ID), inst.Service(swap.Service), inst.Images[swap.Service])
-		if c == nil || w.resting[c.ID].IsZero() {
-			continue
-		}
-		details := e.detailsOf(inst)
-		details.Reason = fmt.Sprintf("service %q was started again %d times within %v and did not stay up: component %s comes back",
-			swap.Service, e.observer.budget.retries, budgetWindow, swap.Component)
-		return true, e.giveUp(ctx, inst, details)
-	}
-	return false, nil
-}
-
-// revive tries an installation again that failed, when its time has come or what
-// was in its way is gone, and returns when that will be; zero: unknown.
-func (e *Engine) revive(ctx context.Context, w *world, inst *graft.Installation) time.Time {
-	if inst.Desired != graft.DesiredEnabled || !gaveUp(inst) {
-		return time.Time{}
-	}
-	switch at := inst.Details.RetryAt; {
-	case at != nil && time.Now().Before(*at):
-		return *at
-	case at != nil:
-	case inst.Details.Outcome != graft.OutcomeRefused, planUp(w, inst).refusal != "":
-		return time.Time{}
-	}
-	err := e.write(ctx, inst, graft.StatusInstalling, &graft.StatusDetails{Generation: inst.Generation, FailedServices: []string{}}, inst.Logs)
-	if err == nil {
-		e.poke()
-	}
-	return again(err)
-}
-
-// sooner returns the earlier of two times; zero is never.
-func sooner(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // refused writes down why nothing can be done.

@@ -1,0 +1,174 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/distribution/reference"
+
+	"github.com/graftplatform/graft"
+)
+
+// Install makes an approved addon an installation of this orchestrator and
+// returns it at once; the engine does the rest. Errors: CodeExists when it is
+// installed, CodeNotFound, CodeRefused when another addon is in the place of a
+// component, CodeConflict when it can't be installed here or the plan is not
+// the one that was agreed to, and those of the catalogue.
+func (e *Engine) Install(ctx context.Context, request graft.InstallRequest) (*graft.Installation, error) {
+	if err := e.notInstalled(ctx, request.MarketplaceID); err != nil {
+		return nil, err
+	}
+	inst, err := e.prepare(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.mayBegin(ctx, inst, request); err != nil {
+		return nil, err
+	}
+	if err := e.store.CreateInstallation(ctx, inst); err != nil {
+		return nil, err
+	}
+	e.log.Info("installation created", "addon", inst.Name, "installation", inst.ID)
+	e.note(graft.Event{Type: graft.EventInstalled, Message: "addon " + inst.Name + " is to be installed",
+		InstallationID: inst.ID, Addon: inst.Name, Status: inst.Status})
+	e.poke()
+	return inst, nil
+}
+
+// mayBegin returns why an installation must not even begin: it would take from
+// another addon what that has, or its plan is not the one that was agreed to.
+// While the runtime is away nothing can be said, and nothing needs to be.
+func (e *Engine) mayBegin(ctx context.Context, inst *graft.Installation, request graft.InstallRequest) error {
+	w, err := e.world(ctx)
+	if err != nil && request.Plan == "" {
+		return nil // it waits for the runtime, and is planned then
+	}
+	if err != nil {
+		return err
+	}
+	w.installs = append(w.installs, *inst)
+	if p := planFor(w, inst); p.code == graft.CodeRefused {
+		return graft.Errorf(graft.CodeRefused, "%s", p.refusal)
+	}
+	if request.Plan == "" {
+		return nil
+	}
+	now, err := e.preview(ctx, w, inst, e.portTaken)
+	if err != nil {
+		return err
+	}
+	return agreed(request.Plan, now)
+}
+
+// PlanInstall returns what Install would lead to, and changes nothing.
+func (e *Engine) PlanInstall(ctx context.Context, request graft.InstallRequest) (*graft.Plan, error) {
+	if err := e.notInstalled(ctx, request.MarketplaceID); err != nil {
+		return nil, err
+	}
+	inst, err := e.prepare(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	w, err := e.world(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w.installs = append(w.installs, *inst)
+	answer, err := e.preview(ctx, w, inst, e.portTaken)
+	if err != nil {
+		return nil, err
+	}
+	answer.InstallationID = ""
+	return answer, nil
+}
+
+func (e *Engine) notInstalled(ctx context.Context, marketplaceID string) error {
+	installs, err := e.store.Installations(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range installs {
+		if installs[i].MarketplaceID == marketplaceID && installs[i].Desired != graft.DesiredRemoved {
+			return graft.Errorf(graft.CodeExists, "Addon with marketplace-id - %s already exists.", marketplaceID)
+		}
+	}
+	return nil
+}
+
+// prepare turns an addon of the catalogue into an installation that is not
+// stored yet.
+func (e *Engine) prepare(ctx context.Context, request graft.InstallRequest) (*graft.Installation, error) {
+	addon, err := e.catalog.Addon(ctx, request.MarketplaceID)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.installable(ctx, addon); err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	inst := &graft.Installation{
+		ID: graft.NewID(now), MarketplaceID: request.MarketplaceID, Descriptor: addon.Descriptor,
+		Images: map[string]string{}, Supersede: request.Supersede, Desired: graft.DesiredEnabled, Generation: 1,
+		Status: graft.StatusInstalling, CreatedAt: now, UpdatedAt: now, Revision: 1,
+	}
+	inst.SetDefaults()
+	inst.ImageSizes = e.imageSizes(ctx, addon)
+	for _, service := range addon.Services {
+		pinned, err := pin(service.Image, addon.Verification.Image(service.Name).Digest)
+		if err != nil {
+			return nil, err
+		}
+		inst.Images[service.Name] = pinned
+	}
+	return inst, nil
+}
+
+// installable returns why an addon can't be installed here, if so.
+func (e *Engine) installable(ctx context.Context, addon *graft.Addon) error {
+	if addon.Status != graft.AddonApproved {
+		reason := ""
+		if addon.Verification != nil {
+			for _, image := range addon.Verification.Images {
+				if image.Reason != "" {
+					reason += fmt.Sprintf("; service %q: %s", image.Service, image.Reason)
+				}
+			}
+		}
+		return graft.Errorf(graft.CodeConflict, "Addon %q is not approved but %s%s", addon.Name, addon.Status, reason)
+	}
+	if len(addon.Planes) > 0 && !slices.Contains(addon.Planes, e.settings.Plane) {
+		return graft.Errorf(graft.CodeConflict, "Addon %q is not made for the %s plane", addon.Name, e.settings.Plane)
+	}
+	info, err := e.info(ctx)
+	for _, service := range addon.Services {
+		image := addon.Verification.Image(service.Name)
+		if image == nil || image.Digest == "" {
+			return graft.Errorf(graft.CodeConflict, "Addon %q: the marketplace names no digest for the image of service %q; publish it again", addon.Name, service.Name)
+		}
+		if err == nil && !runsOn(image.Platforms, info.Platform) {
+			return graft.Errorf(graft.CodeConflict, "Addon %q: the image of service %q is made for %s, and this host is %s",
+				addon.Name, service.Name, strings.Join(image.Platforms, ", "), info.Platform)
+		}
+	}
+	return nil
+}
+
+// runsOn is whether a host can run an image for those platforms. A host that
+// names no variant runs any; so does an image that names none.
+func runsOn(platforms []string, host string) bool {
+	return len(platforms) == 0 || host == "" || slices.ContainsFunc(platforms, func(p string) bool {
+		return p == host || strings.HasPrefix(p, host+"/") || strings.HasPrefix(host, p+"/")
+	})
+}
+
+// pin returns an image as repository@digest.
+func pin(image, digest string) (string, error) {
+	named, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		return "", graft.WrapError(graft.CodeConflict, err, "image %q is no valid reference", image)
+	}
+	return reference.TrimNamed(named).Name() + "@" + digest, nil
+}

@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/graftplatform/graft"
+)
+
+// again is when to look again after something was to be written down: at once,
+// for which the loop was woken, or in a while if the store failed.
+func again(err error) time.Time {
+	if err != nil {
+		return time.Now().Add(storeRetry)
+	}
+	return time.Time{}
+}
+
+// makeRoom gives up a plugin that has ended too often since it was put in its
+// place: the component comes back. It is false if there is none.
+func (e *Engine) makeRoom(ctx context.Context, w *world, inst *graft.Installation) (bool, error) {
+	if !wantsUp(inst) || !settled(inst) {
+		return false, nil
+	}
+	for _, swap := range w.swapsOf(inst.ID) {
+		c := currentOf(w.containersOf(inst.ID), inst.Service(swap.Service), inst.Images[swap.Service])
+		if c == nil || w.resting[c.ID].IsZero() {
+			continue
+		}
+		details := e.detailsOf(inst)
+		details.Reason = fmt.Sprintf("service %q was started again %d times within %v and did not stay up: component %s comes back",
+			swap.Service, e.observer.budget.retries, budgetWindow, swap.Component)
+		return true, e.giveUp(ctx, inst, details)
+	}
+	return false, nil
+}
+
+// revive tries an installation again that failed, when its time has come or what
+// was in its way is gone, and returns when that will be; zero: unknown.
+func (e *Engine) revive(ctx context.Context, w *world, inst *graft.Installation) time.Time {
+	if inst.Desired != graft.DesiredEnabled || !gaveUp(inst) {
+		return time.Time{}
+	}
+	switch at := inst.Details.RetryAt; {
+	case at != nil && time.Now().Before(*at):
+		return *at
+	case at != nil:
+	case inst.Details.Outcome != graft.OutcomeRefused, planUp(w, inst).refusal != "":
+		return time.Time{}
+	}
+	err := e.write(ctx, inst, graft.StatusInstalling, &graft.StatusDetails{Generation: inst.Generation, FailedServices: []string{}}, inst.Logs)
+	if err == nil {
+		e.poke()
+	}
+	return again(err)
+}
+
+// sooner returns the earlier of two times; zero is never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
