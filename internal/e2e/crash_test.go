@@ -51,13 +51,13 @@ func TestKilledAtEveryCall(t *testing.T) {
 				both.Go(func() { t.Run("before", func(t *testing.T) { before = th.gather(t, s, false) }) })
 				both.Go(func() { t.Run("after", func(t *testing.T) { after = th.gather(t, s, true) }) })
 				both.Wait()
-				t.Logf("killed at %d points before and %d points after a call", before, after)
+				t.Logf("FIGURE: killed at %d points before and %d points after a call", before, after)
 				total.Add(int32(before + after))
 			})
 		})
 	}
 	all.Wait()
-	t.Logf("killed at %d points in all, in %v", total.Load(), time.Since(start).Round(time.Second))
+	t.Logf("FIGURE: killed at %d points in all, in %v", total.Load(), time.Since(start).Round(time.Second))
 }
 
 // tellPlugin is the life of an addon whose one service takes a component's

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	docker "github.com/moby/moby/client"
 
 	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/client"
 	"github.com/graftplatform/graft/internal/dockertest"
 )
 
@@ -133,6 +135,70 @@ func TestPlugin(t *testing.T) {
 	if diff := cmp.Diff(before, s.normalised(id)); diff != "" {
 		t.Errorf("the component is not as it was (-before +after):\n%s", diff)
 	}
+	told := p.told(graft.EventSwapped, graft.EventRestored)
+	for i, e := range told {
+		if e.Component != name || e.Way != graft.SwapWarm || e.Gap == nil || *e.Gap <= 0 {
+			t.Errorf("event %d is %+v", i, e)
+		}
+	}
+	if len(told) != 2 {
+		t.Errorf("told of %d swaps: %+v", len(told), told)
+	}
+}
+
+// told returns the events of those types.
+func (p *process) told(types ...graft.EventType) []graft.Event {
+	p.t.Helper()
+	var told []graft.Event
+	err := p.Events(p.t.Context(), client.EventsOptions{}, func(e graft.Event) error {
+		if slices.Contains(types, e.Type) {
+			told = append(told, e)
+		}
+		return nil
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return told
+}
+
+// A plugin that does not run without its neighbours is started in its place; a
+// second one queues on top, and goes again.
+func TestOtherSwaps(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.up(graft.PlaneCluster, t.TempDir())
+	port, name := freePort(t), s.prefix+"-scheduler"
+	id := s.component(graft.PlaneCluster, name, s.imageNamed("core", "NAME=core"), port)
+	before := s.normalised(id)
+
+	// It ends at once unless it reaches its neighbour.
+	neighbour := s.prefix + "-manager"
+	s.component(graft.PlaneCluster, neighbour, s.imageNamed("core", "NAME=core"), freePort(t))
+	first := p.install(s.addon("needy", service(name, s.imageNamed("needy", "NAME=needy"),
+		`"environment":{"NEEDS":"`+neighbour+`:8080"}`)), graft.StatusActive)
+	answers(t, port, "needy")
+	if told := p.told(graft.EventSwapped); len(told) != 1 || told[0].Way != graft.SwapStandby {
+		t.Errorf("told %+v", told)
+	}
+
+	second := p.publish(s.addon("better", service(name, s.imageNamed("better", "NAME=better"), `"stable_for":"500ms"`)))
+	if _, err := p.Install(t.Context(), second.ID); graft.ErrorCode(err) != graft.CodeRefused || !strings.Contains(err.Error(), "needy") {
+		t.Errorf("the second plugin: %v", err)
+	}
+	inst, err := p.InstallWith(t.Context(), graft.InstallRequest{MarketplaceID: second.ID, Supersede: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.await(inst.ID, graft.StatusActive)
+	answers(t, port, "better")
+	p.uninstall(inst.ID)
+	answers(t, port, "needy")
+	p.uninstall(first.ID)
+	answers(t, port, "core")
+	if diff := cmp.Diff(before, s.normalised(id)); diff != "" {
+		t.Errorf("the component is not as it was (-before +after):\n%s", diff)
+	}
 }
 
 // A plugin that does not come up leaves the orchestrator as it was.
@@ -166,6 +232,12 @@ func TestBadPlugin(t *testing.T) {
 		answers(t, port, "core")
 		if diff := cmp.Diff(before, s.normalised(id)); diff != "" {
 			t.Errorf("%s: the component is not as it was (-before +after):\n%s", what, diff)
+		}
+		if what == "exits" {
+			var kept strings.Builder
+			if err := p.Logs(t.Context(), inst.ID, client.LogOptions{Service: name}, &kept); err != nil || !strings.Contains(kept.String(), "no configuration") {
+				t.Errorf("the logs of the container that is gone: %q, %v", kept.String(), err)
+			}
 		}
 		p.uninstall(inst.ID)
 	}

@@ -36,7 +36,7 @@ func TestFaults(t *testing.T) {
 	t.Parallel()
 	var cases, missed atomic.Int64
 	t.Cleanup(func() {
-		t.Logf("%d cases; in %d the call did not come", cases.Load(), missed.Load())
+		t.Logf("FIGURE: %d cases; in %d the call did not come", cases.Load(), missed.Load())
 		if missed.Load()*20 > cases.Load() {
 			t.Error("too many calls did not come: the stories are not the same each time")
 		}

@@ -13,7 +13,7 @@ import (
 func TestKilledAnywhere(t *testing.T) {
 	t.Parallel()
 	var points atomic.Int64
-	t.Cleanup(func() { t.Logf("killed at %d points", points.Load()) })
+	t.Cleanup(func() { t.Logf("FIGURE: killed at %d points", points.Load()) })
 	for _, s := range stories() {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()

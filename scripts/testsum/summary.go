@@ -75,6 +75,7 @@ func (s *summary) testEnded(e event, text string) {
 	switch e.Action {
 	case "pass":
 		s.passed++
+		s.figures(e, text)
 		return
 	case "fail":
 		s.failed = append(s.failed, name)
@@ -83,6 +84,18 @@ func (s *summary) testEnded(e event, text string) {
 		s.skipped = append(s.skipped, name)
 	}
 	fmt.Fprintf(s.out, "--- %s: %s\n%s", e.Action, name, text)
+}
+
+// figure begins what a test says of itself that is worth reading though it
+// passed: how many cases it had.
+const figure = "FIGURE: "
+
+func (s *summary) figures(e event, text string) {
+	for line := range strings.Lines(text) {
+		if _, said, found := strings.Cut(line, figure); found {
+			fmt.Fprintf(s.out, "%s: %s", e.Test, said)
+		}
+	}
 }
 
 func (s *summary) packageEnded(e event, text string) {

@@ -25,6 +25,10 @@ func TestRun(t *testing.T) {
 			pass + `{"Action":"skip","Package":"q","Test":"TestB"}`, 1,
 			[]string{"skipped:\n  q TestB\n", "1 passed, 0 failed, 1 skipped\n"},
 		},
+		"a figure": {
+			`{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:1: FIGURE: 7 cases\n"}` + "\n" + pass, 0,
+			[]string{"TestA: 7 cases\n", "1 passed, 0 failed, 0 skipped\n"},
+		},
 		"a package without tests": {pass + `{"Action":"skip","Package":"q"}`, 0, []string{"1 passed, 0 failed, 0 skipped\n"}},
 		"a package that does not build": {
 			`{"ImportPath":"q","Action":"build-output","Output":"syntax error\n"}

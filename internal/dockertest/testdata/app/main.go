@@ -6,6 +6,7 @@
 //	PRINT         a line for standard output, printed at the start
 //	PRINT_ERR     a line for standard error, likewise
 //	EXIT_AFTER    a duration after which it ends
+//	NEEDS         a neighbour's host:port, without which it ends at once
 //	EXIT_CODE     with this code, default 0; without EXIT_AFTER: at once
 //	HEALTHY_AFTER a duration before which /health answers 503
 //	IGNORE_TERM   if set, SIGTERM does nothing
@@ -35,6 +36,14 @@ func main() {
 		os.Exit(healthcheck("http://127.0.0.1" + address + "/health"))
 	}
 	name := cmp.Or(os.Getenv("NAME"), "app")
+	if needed := os.Getenv("NEEDS"); needed != "" {
+		connection, err := net.DialTimeout("tcp", needed, 2*time.Second)
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		connection.Close()
+	}
 	fmt.Println(cmp.Or(os.Getenv("PRINT"), name+" started"))
 	if line := os.Getenv("PRINT_ERR"); line != "" {
 		fmt.Fprintln(os.Stderr, line)
