@@ -47,6 +47,13 @@ vulnerabilities() {
 # build PLATFORM builds everything for another platform.
 build() { GOOS=${1%/*} GOARCH=${1#*/} CGO_ENABLED=0 go build -o "$work/${1#*/}/" ./...; }
 
+# every_case runs the long enumerations whole; with the race detector, only a part
+# of their cases is run.
+every_case() {
+  go test -count=1 -timeout 10m -json -run '^(TestFaults|TestKilledAnywhere|TestModel)$' ./internal/engine 2>&1 |
+    go run ./scripts/testsum
+}
+
 tests() { go test -race -count=1 -timeout 15m -json ./... 2>&1 | go run ./scripts/testsum | tee "$work/tests"; }
 
 step "guard: record what is in Docker" scripts/guard.sh record "$work/before"
@@ -58,6 +65,7 @@ step "vulnerabilities" vulnerabilities
 step "build for linux/arm64" build linux/arm64
 step "build for linux/arm" build linux/arm
 step "tests, with the race detector and real Docker" tests
+step "tests of faults and crashes, every case" every_case
 step "guard: nothing left in Docker, nothing else touched" \
   scripts/guard.sh compare "$work/before" graft-test- graft.engine=
 

@@ -50,7 +50,7 @@ func TestFaults(t *testing.T) {
 				if f.lost {
 					calls = changing
 				}
-				for n := 1; n <= calls; n++ {
+				for n := 1; n <= calls; n += every {
 					t.Run(fmt.Sprintf("%s/%d", f.name, n), func(t *testing.T) {
 						t.Parallel()
 						cases.Add(1)

@@ -22,7 +22,7 @@ func TestKilledAnywhere(t *testing.T) {
 				t.Errorf("only %d calls: the story is too short to mean anything", calls)
 			}
 			for _, when := range []string{"before", "after"} {
-				for n := 1; n <= calls; n++ {
+				for n := 1; n <= calls; n += every {
 					t.Run(fmt.Sprintf("%s/%d", when, n), func(t *testing.T) {
 						t.Parallel()
 						if killAt(t, s, when, n) {
