@@ -79,14 +79,15 @@ func countCalls(t *testing.T, s story) (all, changing int) {
 	run(t, func(h *harness) {
 		u := newUser(h, s)
 		w := &witness{user: u}
+		var calls atomic.Int64
 		h.driver.OnCall(func(string, string) error {
 			if !u.hidden() {
-				all++
+				calls.Add(1)
 			}
 			return w.look()
 		})
 		tellStory(u)
-		changing = len(h.driver.Calls())
+		all, changing = int(calls.Load()), len(h.driver.Calls())
 		w.verdict(0)
 		if ways := u.ways(); s.way != "" && (len(ways) == 0 || ways[0] != s.way) {
 			t.Errorf("the plugin came in the ways %v, want %s", ways, s.way)
