@@ -135,7 +135,9 @@ func assessService(service *graft.Service, c *driver.Container, before *graft.Se
 		return status, time.Time{}
 	}
 	status.Container, status.ContainerID, status.Image, status.Restarts = c.Name, c.ID, c.Image, c.Restarts
-	status.Ports = portTexts(c.Ports)
+	if len(c.Ports) > 0 { // as it comes back from the store, or it would be written again and again
+		status.Ports = portTexts(c.Ports)
+	}
 	switch c.State {
 	case driver.StateCreated:
 		status.State, status.Reason = graft.ServiceCreated, "did not start"

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"encoding/json"
+	"reflect"
 	"testing"
 	"time"
 
@@ -57,6 +59,10 @@ func TestAssess(t *testing.T) {
 			if wake := got.wake.Sub(now); (tt.wantWake == 0) != got.wake.IsZero() || (tt.wantWake != 0 && wake != tt.wantWake) {
 				t.Errorf("looks again in %v, want %v", wake, tt.wantWake)
 			}
+			// Else every look would write it again.
+			if stored := stored(t, got.details); !reflect.DeepEqual(stored, got.details) {
+				t.Errorf("the store gives back %+v instead of %+v", stored, got.details)
+			}
 		})
 	}
 }
@@ -78,4 +84,17 @@ func TestAssessRemembersTheExitCode(t *testing.T) {
 	if got := a.details.Services[0]; got.Reason != want || got.ExitCode == nil || *got.ExitCode != 7 {
 		t.Errorf("got %+v, want reason %q", got, want)
 	}
+}
+
+// stored is what the store gives back of details.
+func stored(t *testing.T, details graft.StatusDetails) (back graft.StatusDetails) {
+	t.Helper()
+	text, err := json.Marshal(details)
+	if err == nil {
+		err = json.Unmarshal(text, &back)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return back
 }

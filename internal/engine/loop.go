@@ -51,16 +51,26 @@ func (e *Engine) loop(ctx context.Context) {
 }
 
 // breathe pauses after a comparison that took long: where hundreds of addons
-// come up at once, looking must not take the time from doing.
+// come up at once, looking must not take the time from doing. When nothing is
+// being done any more, the pause is over.
 func (e *Engine) breathe(ctx context.Context, took time.Duration) {
 	if took < 5*time.Millisecond {
 		return
 	}
 	timer := time.NewTimer(min(2*took, 200*time.Millisecond))
 	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+	for {
+		updated := e.updated.C()
+		if len(e.busy()) == 0 {
+			return
+		}
+		select {
+		case <-updated:
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
@@ -244,6 +254,16 @@ func (e *Engine) refused(ctx context.Context, w *world, inst *graft.Installation
 // settle writes down how an installation is that needs nothing done.
 func (e *Engine) settle(ctx context.Context, w *world, inst *graft.Installation) time.Time {
 	a := assess(w, inst, time.Now())
+	if settled(inst) && a.status != inst.Status && len(a.details.FailedServices) > 0 {
+		// That it failed is told at once. The runtime answers no question about
+		// a container for as long as it clears up after its process; the logs
+		// come with the next look.
+		err := e.write(ctx, inst, a.status, &a.details, "")
+		if err == nil {
+			e.poke()
+		}
+		return sooner(a.wake, again(err))
+	}
 	logs := inst.Logs
 	if !gaveUp(inst) {
 		logs = e.logsFor(ctx, w, inst, &a)

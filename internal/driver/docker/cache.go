@@ -2,7 +2,9 @@ package docker
 
 import (
 	"maps"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/graftplatform/graft/internal/driver"
 )
@@ -67,6 +69,29 @@ func (c *cache) changed(id string) {
 			delete(c.entries, key)
 		}
 	}
+}
+
+// ended notes that a container's process ended. Docker tells so at once, and
+// only then takes down the container's network, for a tenth of a second and
+// more; until that is done it answers no question about the container, and
+// lists it as running. What it decides about starting it again is told later:
+// until then, one that its policy may start again counts as restarting.
+func (c *cache) ended(id string, at time.Time, code int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	entry, ok := c.entries[id]
+	if !ok || !entry.container.Running() || at.Before(entry.container.StartedAt) {
+		delete(c.entries, id)
+		return
+	}
+	gone := &entry.container
+	gone.State, gone.ExitCode, gone.FinishedAt = driver.StateExited, code, at
+	gone.Health, gone.Addresses = "", nil
+	if policy := gone.RestartPolicy; policy != "no" && (code != 0 || !strings.HasPrefix(policy, "on-failure")) {
+		gone.State = driver.StateRestarting
+	}
+	c.entries[id] = entry
 }
 
 // retain forgets all containers but these.

@@ -95,7 +95,11 @@ func (d *Driver) watchFailed(api *client.Client, err error) error {
 func (d *Driver) forgetChanged(m *events.Message) {
 	switch m.Type {
 	case events.ContainerEventType:
-		if action := action(m); !strings.HasPrefix(action, "exec_") && action != "top" {
+		switch action := action(m); {
+		case strings.HasPrefix(action, "exec_"), action == "top", action == "kill": // changes nothing yet
+		case action == string(events.ActionDie):
+			d.cache.ended(m.Actor.ID, time.Unix(0, m.TimeNano).UTC(), exitCode(m))
+		default:
 			d.cache.changed(m.Actor.ID)
 		}
 	case events.NetworkEventType:
@@ -127,7 +131,7 @@ func convertEvent(m *events.Message) (driver.Event, bool) {
 			return event, false
 		}
 		event.Labels = labels(m.Actor.Attributes)
-		event.ExitCode, _ = strconv.Atoi(m.Actor.Attributes["exitCode"]) // absent unless it died
+		event.ExitCode = exitCode(m)
 	case events.NetworkEventType:
 	case events.VolumeEventType:
 		event.Name = event.ID
@@ -138,6 +142,12 @@ func convertEvent(m *events.Message) (driver.Event, bool) {
 		return event, false
 	}
 	return event, true
+}
+
+// exitCode is 0 unless a container died.
+func exitCode(m *events.Message) int {
+	code, _ := strconv.Atoi(m.Actor.Attributes["exitCode"])
+	return code
 }
 
 // action is the message's, without what health_status and exec_create add.
