@@ -210,7 +210,9 @@ type ContainerSpec struct {
 // Endpoint is a container's place on a network.
 type Endpoint struct {
 	Network string
-	Aliases []string // without the container's own id and name; sorted
+	// Aliases are what it was configured with, sorted. One that is the
+	// container's name stays its name when the container is renamed.
+	Aliases []string
 	// IPv4Address and IPv6Address are those that it was configured with; empty:
 	// the runtime chooses.
 	IPv4Address string

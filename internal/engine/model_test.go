@@ -68,7 +68,7 @@ func modelImage(addon int) string {
 func modelComponents() []driver.Container {
 	return []driver.Container{schedulerComponent(), {
 		Name: "cluster_manager", RestartPolicy: "unless-stopped", Image: "core",
-		Endpoints: []driver.Endpoint{{Network: "oakestra", Aliases: []string{"manager"}}},
+		Endpoints: []driver.Endpoint{{Network: "oakestra", Aliases: []string{"cluster_manager", "manager"}}},
 	}}
 }
 

@@ -46,7 +46,7 @@ func convert(in *container.InspectResponse) driver.Container {
 	}
 	out.Mounts = mounts(in.Mounts)
 	if in.NetworkSettings != nil {
-		out.Endpoints = endpoints(out.ID, out.Name, in.NetworkSettings.Networks)
+		out.Endpoints = endpoints(out.ID, in.NetworkSettings.Networks)
 		for _, settings := range in.NetworkSettings.Networks {
 			if settings != nil && settings.NetworkID != "" {
 				out.NetworkIDs = append(out.NetworkIDs, settings.NetworkID)
@@ -92,15 +92,13 @@ func timestamp(text string) time.Time {
 	return t.UTC()
 }
 
-func endpoints(id, name string, networks map[string]*network.EndpointSettings) []driver.Endpoint {
+func endpoints(id string, networks map[string]*network.EndpointSettings) []driver.Endpoint {
 	var out []driver.Endpoint
 	for network, settings := range networks {
 		endpoint := driver.Endpoint{Network: network}
 		if settings != nil {
 			// Docker before 25 adds the short id.
-			endpoint.Aliases = slices.DeleteFunc(slices.Clone(settings.Aliases), func(alias string) bool {
-				return alias == name || generated(id, alias)
-			})
+			endpoint.Aliases = slices.DeleteFunc(slices.Clone(settings.Aliases), func(alias string) bool { return generated(id, alias) })
 			slices.Sort(endpoint.Aliases)
 			endpoint.Aliases = slices.Compact(endpoint.Aliases)
 			if static := settings.IPAMConfig; static != nil {

@@ -3,10 +3,12 @@ package docker
 import (
 	"errors"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/driver"
@@ -86,6 +88,47 @@ func TestCache(t *testing.T) {
 	}
 }
 
+func TestCacheOfAnEnd(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	end := start.Add(time.Minute)
+	tests := []struct {
+		name, policy string
+		code         int
+		at           time.Time
+		want         driver.State // empty: it is asked for again
+	}{
+		{"never started again", "no", 3, end, driver.StateExited},
+		{"always started again", "always", 0, end, driver.StateRestarting},
+		{"unless stopped, perhaps just now", "unless-stopped", 137, end, driver.StateRestarting},
+		{"started again on failure", "on-failure:3", 1, end, driver.StateRestarting},
+		{"not started again after success", "on-failure", 0, end, driver.StateExited},
+		{"the end of an earlier life", "no", 3, start.Add(-time.Second), ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var c cache
+			defer c.watch()()
+			c.put(c.begin(), "running", driver.Container{
+				ID: "1", State: driver.StateRunning, Health: "healthy", StartedAt: start, RestartPolicy: tt.policy, Addresses: []string{"10.0.0.2"},
+			})
+			mark := c.begin()
+			c.ended("1", tt.at, tt.code)
+			c.put(mark, "running", driver.Container{ID: "1", State: driver.StateRunning}) // asked for before the end
+			got, ok := c.get("1", "running")
+			if want := (driver.Container{
+				ID: "1", State: tt.want, StartedAt: start, FinishedAt: end, ExitCode: tt.code, RestartPolicy: tt.policy,
+			}); ok != (tt.want != "") || ok && !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v, %t; want %+v", got, ok, want)
+			}
+			if _, ok := c.get("1", "exited"); ok {
+				t.Error("the list knows more by now, and the container is taken from the cache")
+			}
+		})
+	}
+}
+
 func TestCacheOfDigests(t *testing.T) {
 	t.Parallel()
 	var c cache
@@ -128,6 +171,7 @@ func TestCacheIsSafe(t *testing.T) {
 				end := c.watch()
 				c.put(c.begin(), "running", driver.Container{ID: "1"})
 				c.get("1", "running")
+				c.ended("1", time.Time{}, 1)
 				c.changed("1")
 				c.retain(nil)
 				end()
@@ -159,7 +203,7 @@ func TestConvertOddAnswers(t *testing.T) {
 	if len(c.Ports) != 2 || c.Ports[0].HostPort != 0 {
 		t.Errorf("ports are %v", c.Ports)
 	}
-	if len(c.Endpoints) != 2 || len(c.Endpoints[0].Aliases) != 2 || c.Endpoints[0].Aliases[0] != "a" {
+	if len(c.Endpoints) != 2 || !slices.Equal(c.Endpoints[0].Aliases, []string{"a", "web", "z"}) {
 		t.Errorf("endpoints are %v", c.Endpoints)
 	}
 }

@@ -73,7 +73,7 @@ func (b *blueprint) connect(id string, networks map[string]*network.EndpointSett
 	if mode.IsHost() || mode.IsNone() || mode.IsContainer() {
 		return
 	}
-	b.endpoints = endpoints(id, "", networks)
+	b.endpoints = endpoints(id, networks)
 	if primary := slices.IndexFunc(b.endpoints, func(e driver.Endpoint) bool { return leadsTo(mode, e.Network, networks[e.Network]) }); primary >= 0 {
 		first := b.endpoints[primary]
 		b.endpoints = slices.Insert(slices.Delete(b.endpoints, primary, primary+1), 0, first)

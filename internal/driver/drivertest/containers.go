@@ -205,6 +205,14 @@ func testEndpoints(s *suite) {
 	wantEndpoints(first, second)
 	s.must(s.Driver.Start(s.ctx, id))
 	wantEndpoints(first, second)
+
+	// Compose gives services aliases that are their containers' names: who is
+	// renamed answers to them still.
+	named := driver.Endpoint{Network: three, Aliases: []string{spec.Name}}
+	s.must(s.Driver.Connect(s.ctx, id, named))
+	wantEndpoints(first, second, named)
+	s.must(s.Driver.Rename(s.ctx, id, spec.Name+"-aside"))
+	wantEndpoints(first, second, named)
 }
 
 func testVanishing(s *suite) {

@@ -162,7 +162,7 @@ func (d *Driver) newContainer(spec driver.ContainerSpec) *container {
 		StopTimeout:   cmp.Or(spec.StopGracePeriod, defaultStopTimeout),
 	}, asked: asked{Environment: maps.Clone(spec.Environment)}}
 	for _, e := range spec.Endpoints {
-		c.Endpoints = append(c.Endpoints, endpointOf(c, e))
+		c.Endpoints = append(c.Endpoints, endpointOf(e))
 	}
 	for _, m := range spec.Mounts {
 		c.Mounts = append(c.Mounts, mountOf(m))

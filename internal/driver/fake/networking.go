@@ -50,7 +50,7 @@ func (d *Driver) connect(id string, endpoint driver.Endpoint) error {
 	if _, err := netip.ParseAddr(cmp.Or(endpoint.IPv4Address, "0.0.0.0")); err != nil {
 		return graft.Errorf(graft.CodeInvalid, "the address %q on network %q is no IP address", endpoint.IPv4Address, endpoint.Network)
 	}
-	endpoint = endpointOf(c, endpoint)
+	endpoint = endpointOf(endpoint)
 	if c.Running() {
 		if err := d.canJoin(c, []driver.Endpoint{endpoint}); err != nil {
 			return err
@@ -86,9 +86,9 @@ func (c *container) endpoint(network string) int {
 	return slices.IndexFunc(c.Endpoints, func(e driver.Endpoint) bool { return e.Network == network })
 }
 
-// endpointOf returns e as it is reported: aliases sorted, without the name.
-func endpointOf(c *container, e driver.Endpoint) driver.Endpoint {
-	e.Aliases = slices.DeleteFunc(slices.Clone(e.Aliases), func(a string) bool { return a == c.Name })
+// endpointOf returns e as it is reported: aliases sorted.
+func endpointOf(e driver.Endpoint) driver.Endpoint {
+	e.Aliases = slices.Clone(e.Aliases)
 	slices.Sort(e.Aliases)
 	e.Aliases = slices.Compact(e.Aliases)
 	return e
