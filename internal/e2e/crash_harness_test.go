@@ -163,9 +163,14 @@ func (p *performance) setComponent() {
 // publish publishes an addon of these services.
 func (p *performance) publish(services ...string) *graft.Addon {
 	p.t.Helper()
+	return p.publishAs("better", services...)
+}
+
+func (p *performance) publishAs(name string, services ...string) *graft.Addon {
+	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
 	defer cancel()
-	addon, err := p.theatre.market.Publish(ctx, []byte(p.addon("better", services...)))
+	addon, err := p.theatre.market.Publish(ctx, []byte(p.addon(name, services...)))
 	for err == nil && addon.Status == graft.AddonUnderReview {
 		addon, err = p.theatre.market.WaitAddon(ctx, addon.ID, addon.Revision)
 	}

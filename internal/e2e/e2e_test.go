@@ -265,6 +265,12 @@ func (s *site) normalised(id string) map[string]any {
 	for _, key := range []string{"RestartCount", "ResolvConfPath", "HostnamePath", "HostsPath", "LogPath"} {
 		delete(c, key)
 	}
+	host := c["HostConfig"].(map[string]any)
+	for _, key := range []string{"Dns", "DnsOptions", "DnsSearch"} {
+		if list, _ := host[key].([]any); len(list) == 0 {
+			host[key] = nil // the two are the same, and a daemon that starts writes the other
+		}
+	}
 	settings := c["NetworkSettings"].(map[string]any)
 	for _, key := range []string{"SandboxID", "SandboxKey", "EndpointID", "MacAddress", "IPAddress", "Gateway"} {
 		delete(settings, key)

@@ -63,6 +63,13 @@ func (w *owners) end() []string {
 	return w.problems
 }
 
+// leaveOff ends the watch for good where Docker itself ends: when it is back, it
+// starts whatever it had to start, and only later is it seen who owns what.
+func (w *owners) leaveOff() {
+	w.end()
+	w.problems = nil
+}
+
 func (w *owners) watch(ctx context.Context) {
 	defer close(w.ended)
 	pause := time.NewTicker(ownersPause)

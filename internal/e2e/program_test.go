@@ -255,8 +255,23 @@ func (g *program) desire(id string, enabled bool) {
 	}
 }
 
-// await returns the installation once it is as wanted.
+// await returns the installation once it is as wanted, and fails when that can't
+// be hoped for any more.
 func (g *program) await(id, what string, is func(*graft.Installation) bool) *graft.Installation {
+	g.t.Helper()
+	return g.awaitUnless(id, what, is, func(i *graft.Installation) bool {
+		return i.Details != nil && (i.Details.Outcome == graft.OutcomeNotRestored ||
+			i.Status == graft.StatusFailed && i.Details.Outcome == graft.OutcomeRestored)
+	})
+}
+
+// awaitAtLast is await for one that fails at first.
+func (g *program) awaitAtLast(id, what string, is func(*graft.Installation) bool) *graft.Installation {
+	g.t.Helper()
+	return g.awaitUnless(id, what, is, func(*graft.Installation) bool { return false })
+}
+
+func (g *program) awaitUnless(id, what string, is, hopeless func(*graft.Installation) bool) *graft.Installation {
 	g.t.Helper()
 	var inst *graft.Installation
 	late := time.Now().Add(patience)
@@ -267,14 +282,11 @@ func (g *program) await(id, what string, is func(*graft.Installation) bool) *gra
 		}); err != nil {
 			g.t.Fatalf("while waiting for %s: %v", what, err)
 		}
-		d := inst.Details
 		switch {
 		case is(inst):
 			return inst
-		case d != nil && d.Outcome == graft.OutcomeNotRestored,
-			inst.Status == graft.StatusFailed && d != nil && d.Outcome == graft.OutcomeRestored,
-			time.Now().After(late):
-			g.t.Fatalf("not %s but %s: %+v\n%s", what, inst.Status, d, inst.Logs)
+		case hopeless(inst), time.Now().After(late):
+			g.t.Fatalf("not %s but %s: %+v\n%s", what, inst.Status, inst.Details, inst.Logs)
 		}
 	}
 }

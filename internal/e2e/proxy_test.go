@@ -51,7 +51,8 @@ func newDockerProxy(t *testing.T) *dockerProxy {
 	reverse := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: "docker"})
 	reverse.Transport = transport
 	reverse.FlushInterval = -1 // answers such as events come bit by bit
-	reverse.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
+	// Where Docker is away, nobody answers, not even the proxy.
+	reverse.ErrorHandler = func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }
 	// A short path: those of sockets are limited.
 	p := &dockerProxy{t: t, socket: filepath.Join(t.TempDir(), "s"), docker: reverse, looked: make(chan struct{})}
 	p.start()
@@ -94,18 +95,23 @@ func (p *dockerProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	call := r.Method + " " + unversioned(r.URL.Path)
 	if s := p.note(call); s != nil {
 		if s.after {
-			// The answer goes nowhere. Whatever happens to the caller, the call is made.
-			p.docker.ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithoutCancel(r.Context())))
+			p.makeUnheard(r)
 		}
 		s.hit(call)
 		panic(http.ErrAbortHandler)
 	}
-	defer func() { // a client that leaves ends the copying this way
+	p.docker.ServeHTTP(w, r)
+}
+
+// makeUnheard makes a call whose answer goes nowhere. Whatever happens to the
+// caller, the call is made.
+func (p *dockerProxy) makeUnheard(r *http.Request) {
+	defer func() {
 		if err, _ := recover().(error); err != nil && !errors.Is(err, http.ErrAbortHandler) {
 			panic(err)
 		}
 	}()
-	p.docker.ServeHTTP(w, r)
+	p.docker.ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithoutCancel(r.Context())))
 }
 
 // note takes a call down, and returns the strike if this is its call.

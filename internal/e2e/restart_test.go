@@ -41,10 +41,10 @@ type running struct {
 	side string // the side service's container
 }
 
-func (th *theatre) begin(t *testing.T) *running {
+func (th *theatre) begin(t *testing.T, args ...string) *running {
 	t.Helper()
 	r := &running{performance: th.prepare(t, true)}
-	r.program = r.startProgram(th.binary, r.proxy.host(), "--resync", "500ms")
+	r.program = r.startProgram(th.binary, r.proxy.host(), append(args, "--resync", "500ms")...)
 	addon := r.publish(
 		service(r.component, r.image, gate),
 		service(r.prefix+"-side", r.image, `"volumes":["data:/data"]`),

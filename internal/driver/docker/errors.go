@@ -50,11 +50,15 @@ func codeOf(err error) graft.Code {
 		return graft.CodeConflict
 	case errdefs.IsInvalidArgument(err):
 		return graft.CodeInvalid
-	case errdefs.IsUnavailable(err):
+	case errdefs.IsUnavailable(err), gateway.MatchString(err.Error()):
 		return graft.CodeUnavailable
 	}
 	return graft.CodeUpstream
 }
+
+// gateway finds, in the client's words, the answers of a proxy before Docker
+// that does not reach it.
+var gateway = regexp.MustCompile(`request returned 50[234] `)
 
 // words returns what Docker said, without what the client put before it.
 func words(err error) string {
