@@ -7,6 +7,8 @@ const (
 	ServiceNameLabel    = "oak.service.name" // its key is a setting
 	ComposeProjectLabel = "com.docker.compose.project"
 	ComposeServiceLabel = "com.docker.compose.service"
+	// ComposeOneOffLabel is "True" for what "docker compose run" made.
+	ComposeOneOffLabel = "com.docker.compose.oneoff"
 
 	// EngineLabel has the id of the engine that owns the thing, so that several
 	// engines share one runtime without touching each other's.

@@ -302,7 +302,7 @@ func (x *executor) call(ctx context.Context, p *plan, o *operation) error {
 	case opWait:
 		return x.wait(ctx, o)
 	case opRecord:
-		return x.record(ctx, o.swap)
+		return x.record(ctx, o)
 	case opDrain:
 		return drain(ctx)
 	case opAdopt:
@@ -367,7 +367,8 @@ func (x *executor) callContainer(ctx context.Context, o *operation) error {
 // record writes a component down as it is now. It may have changed, or another
 // may have come in its place, while the images were pulled; then the plan is
 // for one that is no more.
-func (x *executor) record(ctx context.Context, swap *store.Swap) error {
+func (x *executor) record(ctx context.Context, o *operation) error {
+	swap := o.swap
 	planned, err := recorded(swap)
 	if err != nil {
 		return err
@@ -377,9 +378,13 @@ func (x *executor) record(ctx context.Context, swap *store.Swap) error {
 		return err
 	}
 	now := (&world{snapshot: snapshot}).container(swap.ContainerID)
-	if now == nil || now.Name != planned.Name || !reflect.DeepEqual(now.Endpoints, planned.Endpoints) ||
+	if now == nil || now.Name != o.from || now.Running() != planned.Running() && !o.runs || !reflect.DeepEqual(now.Endpoints, planned.Endpoints) ||
 		!reflect.DeepEqual(now.Ports, planned.Ports) {
 		return graft.Errorf(graft.CodeConflict, "component %q changed meanwhile", swap.Component)
+	}
+	now = called(now, swap.Component)
+	if o.runs {
+		now.State = driver.StateRunning
 	}
 	current := *swap
 	if current.Record, err = json.Marshal(now); err != nil {

@@ -301,6 +301,7 @@ func (e *Engine) write(ctx context.Context, inst *graft.Installation, status gra
 	}
 	if changed {
 		e.updated.beat()
+		e.noteUnhealthy(inst, details)
 		if status != inst.Status {
 			e.metrics.statusChanged(inst.Status, status)
 			e.noteStatus(inst, status, details)

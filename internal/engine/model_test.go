@@ -66,8 +66,11 @@ func modelImage(addon int) string {
 }
 
 func modelComponents() []driver.Container {
-	return []driver.Container{schedulerComponent(), {
+	return []driver.Container{composed(), {
 		Name: "cluster_manager", RestartPolicy: "unless-stopped", Image: "core",
+		Labels: map[string]string{
+			driver.ComposeProjectLabel: "cluster_orchestrator", driver.ComposeServiceLabel: "cluster_manager",
+		},
 		Endpoints: []driver.Endpoint{{Network: "oakestra", Aliases: []string{"cluster_manager", "manager"}}},
 	}}
 }
@@ -85,7 +88,7 @@ func (s step) String() string {
 	text := s.what
 	switch s.what {
 	case "prune", "restart daemon", "restart engine", "away":
-	case "start aside":
+	case "start aside", "compose up":
 		text += " " + componentOf(s.addon)
 	case "fault":
 		text += fmt.Sprintf(" %s at call %d", faults()[s.fault].name, s.n)
@@ -104,7 +107,7 @@ func drawStep(t *rapid.T) step {
 	s := step{
 		what: rapid.SampledFrom([]string{
 			"install", "install", "install", "install", "disable", "disable", "enable", "enable", "uninstall", "exit", "unhealthy",
-			"remove container", "prune", "restart daemon", "restart engine", "away", "start aside", "rename",
+			"remove container", "prune", "restart daemon", "restart engine", "away", "start aside", "compose up", "rename",
 			"image gone", "image back", "fault", "fault", "fault",
 		}).Draw(t, "what"),
 		addon: rapid.IntRange(0, addons-1).Draw(t, "addon"),
@@ -184,6 +187,8 @@ func (m *model) do(s step) error {
 		m.touch(s.addon, func(c *driver.Container) error { return d.Rename(m.ctx, c.ID, c.Name+"-by-hand") })
 	case "start aside":
 		m.startAside(componentOf(s.addon))
+	case "compose up":
+		m.composeUp(componentOf(s.addon), s.n%2 == 0)
 	case "prune":
 		d.Prune()
 	case "restart daemon":
@@ -232,6 +237,29 @@ func (m *model) startAside(component string) {
 			return
 		}
 	}
+}
+
+// composeUp makes a component anew that is aside, as Docker Compose does when its
+// file has changed; Compose may give up before it starts the new container.
+func (m *model) composeUp(component string, start bool) {
+	containers := m.snapshot().Containers
+	aside := slices.IndexFunc(containers, func(c driver.Container) bool {
+		return component != "" && c.Labels[driver.EngineLabel] == "" &&
+			(strings.HasPrefix(c.Name, component+".graft-aside-") || strings.HasPrefix(c.Name, component+".graft-standby-"))
+	})
+	if aside < 0 {
+		return
+	}
+	components := modelComponents()
+	made := components[slices.IndexFunc(components, func(c driver.Container) bool { return c.Name == component })]
+	made.Name, made.State = containers[aside].ID[:12]+"_"+component, driver.StateCreated
+	m.alone(func() {
+		id := m.h.driver.AddContainer(made)
+		_ = m.h.driver.Remove(m.ctx, containers[aside].ID)
+		if start {
+			_ = m.h.driver.Start(m.ctx, id) // if its port is free
+		}
+	})
 }
 
 // owners says what is wrong with who answers to a component's name and ports;

@@ -72,7 +72,8 @@ type operation struct {
 	restarts  int           // how often it had been restarted before
 	grace     time.Duration // how long the container may take to stop
 	shared    bool          // of a network: one that others made will do
-	from      string        // who has it before: the installation of a component, the container of an endpoint
+	from      string        // who has it before: the installation of a component, the container of an endpoint; its name, of one to be written down
+	runs      bool // of a component to be written down: it is to run when it is back, even if it does not now
 	record    json.RawMessage
 	endpoint  driver.Endpoint // to disconnect: its network alone counts
 	container *driver.ContainerSpec
@@ -113,6 +114,9 @@ type plan struct {
 	// components are all those that the installation has to do with: one
 	// operation at a time may touch them.
 	components []string
+	// drift is what somebody did to what had been settled, and the plan puts
+	// right: events with their type, component, service and message.
+	drift []graft.Event
 }
 
 // interruptible is whether an operation that is under way is given up when the

@@ -43,6 +43,7 @@ type want struct {
 	current   *driver.Container
 	component *driver.Container // what it replaces, as it was before; nil for an extension
 	swap      *store.Swap       // the component is written down already
+	former    *store.Swap       // so was another container of it, before somebody made it anew
 	way       graft.SwapWay     // how it takes the component's place
 	reason    string            // why not in a warm way
 	behind    *graft.Installation
@@ -72,6 +73,7 @@ func planUp(w *world, inst *graft.Installation) *plan {
 	}
 	p.start(w, wants)
 	p.keepComponents(w, wants)
+	p.noteDrift(w, wants)
 	return p
 }
 
@@ -147,8 +149,12 @@ func (w *world) replace(inst *graft.Installation, v *want) error {
 		return nil
 	}
 	v.swap = w.swapFor(component)
-	if made := w.container(component.Name); v.swap != nil && made != nil && w.isComponent(made) {
-		component, v.swap = made, nil // somebody made it anew meanwhile: that is the component now
+	if twin := w.twin(component); twin != nil && v.swap == nil {
+		return graft.Errorf(graft.CodeRefused, "component %q has two containers, %q and %q; remove the one that is not needed",
+			v.service.Name, component.Name, twin.Name)
+	} else if twin != nil { // somebody made it anew meanwhile: that is the component now
+		v.former, v.swap = v.swap, nil
+		component = called(twin, component.Name)
 	}
 	if component.AutoRemove && v.swap == nil {
 		return graft.Errorf(graft.CodeRefused, "component %q was started with --rm: it would be gone for good once it stops; start it again without",

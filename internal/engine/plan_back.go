@@ -39,8 +39,8 @@ func (p *plan) putBack(w *world, swap *store.Swap, containers *[]*driver.Contain
 		holder = nil
 	}
 	switch {
-	case holder != nil && w.isComponent(holder):
-		b.withdraw(holder) // somebody made it again under its own name: it is back
+	case w.twin(was) != nil:
+		b.withdraw(w.twin(was)) // somebody made it anew: it is back
 		return true
 	case holder != nil:
 		return p.block(graft.Errorf(graft.CodeConflict, "component %q can't be put back: another container has its name now; remove or rename that one", swap.Component))
@@ -68,9 +68,11 @@ func (p *plan) recreate(swap *store.Swap, was *driver.Container, after []int) {
 	if was.ImageDigest != "" {
 		after = []int{p.add(operation{kind: opPull, target: was.ImageDigest, cause: "image of component " + swap.Component, after: after})}
 	}
-	p.add(operation{
-		kind: opRecreate, target: swap.Component, name: swap.AsideName, record: was.Record, cause: cause, after: after,
-	})
+	c := chain{p: p, cause: cause, after: after}
+	c.add(operation{kind: opRecreate, target: swap.Component, name: swap.AsideName, record: was.Record})
+	anew := *was
+	anew.ID = swap.AsideName // it has no id yet
+	c.detach(&anew, swap.AsideName, swap.Component)
 }
 
 // adopt notes the id of a component's container that was made again: from then
@@ -151,16 +153,33 @@ func (b *back) withdraw(component *driver.Container) {
 		}
 		b.add(operation{kind: opRemove, target: c.Name, id: c.ID})
 	}
+	if component.Name != b.swap.Component && b.nameIsFree() {
+		b.add(operation{kind: opRename, target: component.Name + " to " + b.swap.Component, id: component.ID, name: b.swap.Component})
+		component = called(component, b.swap.Component)
+	}
 	if b.runs() && (component.State == driver.StateCreated || component.State == driver.StateExited) {
 		b.add(operation{kind: opStart, target: component.Name, id: component.ID})
 	}
 	b.removeWarm(b.w, b.swap.Component, append(slices.Clone(b.plugins), component)...)
+	b.cause += ", and somebody made it anew"
+	if old := b.component; old != nil && old.ID != component.ID {
+		b.cause += fmt.Sprintf("; %s is left, and can be removed", old.Name)
+	}
 	b.add(operation{kind: opForgetComponent, target: b.swap.Component, swap: b.swap})
 }
 
+// nameIsFree is whether nobody but the plugins has the component's name.
+func (b *back) nameIsFree() bool {
+	holder := b.w.container(b.swap.Component)
+	return holder == nil || slices.ContainsFunc(b.plugins, func(c *driver.Container) bool { return c.ID == holder.ID })
+}
+
 // runs is whether the component is to run: it did before.
-func (b *back) runs() bool {
-	return b.was.State != driver.StateExited && b.was.State != driver.StateCreated
+func (b *back) runs() bool { return ran(b.was) }
+
+// ran is whether a component ran when it was written down.
+func ran(was *driver.Container) bool {
+	return was.State != driver.StateExited && was.State != driver.StateCreated
 }
 
 // run adds all of it. It begins where an earlier plan got to.

@@ -132,7 +132,7 @@ func (p *plan) create(w *world, wants []*want) error {
 			name = incomingName(v.name, p.installation.ID)
 			cause = fmt.Sprintf("service %s replaces component %s", v.service.Name, v.name)
 			if v.swap == nil {
-				after = append(slices.Clone(ready), p.record(v))
+				after = append(slices.Clone(ready), p.record(w, v))
 			}
 		}
 		if !v.fresh() {

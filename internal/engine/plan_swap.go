@@ -94,15 +94,27 @@ func (w *world) aliveComponent(was *driver.Container, swap *store.Swap) *driver.
 }
 
 // record adds the writing down of the component that v replaces.
-func (p *plan) record(v *want) int {
+func (p *plan) record(w *world, v *want) int {
 	record, err := json.Marshal(v.component)
 	if err != nil { // it came out of JSON
 		panic(err)
 	}
+	found, runs := w.container(v.component.ID).Name, false
+	cause := fmt.Sprintf("service %s replaces it; it is put back from this", v.service.Name)
+	if v.former != nil {
+		cause = fmt.Sprintf("somebody made it anew as %s while service %s is in its place", found, v.service.Name)
+		if old := w.aliveComponent(v.component, v.former); old != nil {
+			cause += fmt.Sprintf("; %s is left, and can be removed", old.Name)
+		}
+		if former := w.record(v.former); former != nil {
+			runs = ran(former) // it may not have been able to start beside the plugin
+		}
+		if v.former.InstallationID != p.installation.ID {
+			p.claim(v, v.former, cause, p.all())
+		}
+	}
 	return p.add(operation{
-		kind: opRecord, target: v.name,
-		cause: fmt.Sprintf("service %s replaces it; it is put back from this", v.service.Name),
-		after: p.all(),
+		kind: opRecord, target: v.name, from: found, runs: runs, cause: cause, after: p.all(),
 		swap: &store.Swap{
 			Component: v.name, ContainerID: v.component.ID, AsideName: asideName(v.name, v.component.ID),
 			InstallationID: p.installation.ID, Service: v.service.Name, Record: record,
@@ -174,6 +186,20 @@ func (c *chain) leave(leaving *driver.Container, component string) {
 	for _, e := range leaving.Endpoints {
 		if e.Network != warmNetwork(component) {
 			c.begin(operation{kind: opDisconnect, target: leaving.Name + " from " + e.Network, id: leaving.ID, endpoint: e})
+		}
+	}
+}
+
+// detach takes a container that does not run off its networks, so that whoever
+// starts it, as "docker compose up" does, finds neither its ports taken nor two
+// that have its names.
+func (c *chain) detach(idle *driver.Container, name, component string) {
+	if !hasOwnNetwork(idle) {
+		return
+	}
+	for _, e := range idle.Endpoints {
+		if e.Network != warmNetwork(component) {
+			c.add(operation{kind: opDisconnect, target: name + " from " + e.Network, id: idle.ID, endpoint: e})
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/driver"
+	"github.com/graftplatform/graft/internal/store"
 )
 
 // chooseWayIn decides how a plugin takes its component's place. A container
@@ -130,8 +131,13 @@ func (t *takeover) warmUp() {
 // claim makes the component this installation's, if it is another's.
 func (t *takeover) claim() {
 	if s := t.v.swap; s != nil && s.InstallationID != t.inst.ID {
-		t.add(operation{kind: opClaim, target: t.v.name, from: s.InstallationID, swap: s, name: t.v.service.Name})
+		t.after = []int{t.p.claim(t.v, s, t.cause, t.after)}
 	}
+}
+
+// claim adds that a swap is this installation's from now on.
+func (p *plan) claim(v *want, s *store.Swap, cause string, after []int) int {
+	return p.add(operation{kind: opClaim, target: v.name, from: s.InstallationID, swap: s, name: v.service.Name, cause: cause, after: after})
 }
 
 // move lets the plugin answer instead of whoever is in place.
@@ -297,6 +303,8 @@ func (t *takeover) settle() {
 		t.stepAside()
 		if c.Running() && !slices.Contains(t.stopped, c.ID) {
 			t.begin(operation{kind: opStop, target: t.aside(), id: c.ID, grace: c.StopTimeout})
+		} else if t.v.former != nil {
+			t.detach(c, t.aside(), name)
 		}
 		if t.w.network(warmNetwork(name)) != nil { // it could not start once that is gone
 			t.leaveWarm(isOn(c, warmNetwork(name)), c.ID, t.aside(), name)

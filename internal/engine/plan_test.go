@@ -257,7 +257,8 @@ func TestPlan(t *testing.T) {
 				return worldOf(i, driver.Snapshot{Containers: []driver.Container{running(i, "root_scheduler", "root_scheduler")}},
 					swapFor(t, i, component("root_scheduler")))
 			},
-			want: `make component again root_scheduler (its container was removed while the plugin was in its place)`,
+			want: `make component again root_scheduler (its container was removed while the plugin was in its place)
+				disconnect container root_scheduler.graft-aside-id-of-root_s from oakestra (its container was removed while the plugin was in its place)`,
 		},
 		{
 			name: "a network is missing", descriptor: suite,

@@ -49,6 +49,11 @@ func (r *report) event(t graft.EventType, message string) graft.Event {
 func (r *report) started(p *plan) {
 	r.engine.metrics.operationStarted()
 	r.engine.note(r.event(graft.EventOperation, fmt.Sprintf("%s of %s: %d steps", r.purpose, r.inst.Name, len(p.operations))))
+	for _, drift := range p.drift {
+		event := r.event(drift.Type, drift.Message)
+		event.Service, event.Component = drift.Service, drift.Component
+		r.engine.note(event)
+	}
 }
 
 // begins implements reporter. Between the steps of an exchange nobody answers, so

@@ -133,7 +133,8 @@ func recorded(swap *store.Swap) (*driver.Container, error) {
 // network.
 func (w *world) isComponent(c *driver.Container) bool {
 	s := w.settings
-	if c.Labels[driver.EngineLabel] != "" || c.Labels[s.IDLabel] != "" || strings.Contains(c.Name, asideInfix) || strings.Contains(c.Name, standbyInfix) {
+	if c.Labels[driver.EngineLabel] != "" || c.Labels[s.IDLabel] != "" || c.Labels[driver.ComposeOneOffLabel] == "True" ||
+		strings.Contains(c.Name, asideInfix) || strings.Contains(c.Name, standbyInfix) {
 		return false
 	}
 	if slices.ContainsFunc(w.swaps, func(swap store.Swap) bool { return swap.ContainerID == c.ID }) {
@@ -180,6 +181,28 @@ func (w *world) component(service string) *driver.Container {
 		}
 	}
 	return byService
+}
+
+// twin returns another container that is the same component, by its name or its
+// Compose service; nil if there is none. One with the name itself counts for
+// more, then one that runs.
+func (w *world) twin(component *driver.Container) *driver.Container {
+	service, project := component.Labels[driver.ComposeServiceLabel], component.Labels[driver.ComposeProjectLabel]
+	var found *driver.Container
+	for i := range w.snapshot.Containers {
+		c := &w.snapshot.Containers[i]
+		same := service != "" && c.Labels[driver.ComposeServiceLabel] == service && c.Labels[driver.ComposeProjectLabel] == project
+		if !same && c.Name != component.Name || c.ID == component.ID || !w.isComponent(c) {
+			continue
+		}
+		if c.Name == component.Name {
+			return c
+		}
+		if found == nil || c.Running() && !found.Running() {
+			found = c
+		}
+	}
+	return found
 }
 
 // portHolder returns a running container that publishes a port which would
