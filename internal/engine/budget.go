@@ -34,9 +34,12 @@ type tally struct {
 	installation string
 	startedAt    time.Time
 	restarts     int
-	again        []time.Time // starts after the first one
-	rests        int         // how often it had to rest
-	restUntil    time.Time
+	// due is whether a restart was counted that has not been seen to begin: the
+	// runtime counts it some time before.
+	due       bool
+	again     []time.Time // starts after the first one
+	rests     int         // how often it had to rest
+	restUntil time.Time
 }
 
 func newBudget(retries int, again func(c *driver.Container)) *budget {
@@ -81,14 +84,21 @@ func (b *budget) count(snapshot *driver.Snapshot, engineID string, now time.Time
 	return again
 }
 
-// count returns how often a container was started again since the last look.
+// count returns how often a container was started again since the last look. A
+// look from before that one says nothing.
 func (t *tally) count(c *driver.Container, now time.Time) int {
+	if c.StartedAt.Before(t.startedAt) || c.StartedAt.Equal(t.startedAt) && c.Restarts < t.restarts {
+		return 0
+	}
 	again := max(c.Restarts-t.restarts, 0)
-	if again == 0 && !t.startedAt.IsZero() && c.StartedAt.After(t.startedAt) {
+	started := c.StartedAt.After(t.startedAt)
+	if again == 0 && started && !t.due && !t.startedAt.IsZero() {
 		again = 1
 	}
-	t.restarts = c.Restarts
-	t.startedAt = c.StartedAt
+	if started || again > 0 {
+		t.due = again > 0 && (!started || c.State == driver.StateRestarting)
+	}
+	t.restarts, t.startedAt = c.Restarts, c.StartedAt
 	for range again {
 		t.again = append(t.again, now)
 	}

@@ -115,6 +115,42 @@ func TestBudgetCountsEveryStart(t *testing.T) {
 	})
 }
 
+// The runtime counts a restart before it begins.
+func TestBudgetCountsEveryStartOnce(t *testing.T) {
+	t.Parallel()
+	again := 0
+	s := newSight(t)
+	s.b = newBudget(99, func(*driver.Container) { again++ })
+	s.see(0)
+	at := time.Duration(0)
+	for i := range 5 {
+		at += time.Second
+		s.c.State, s.c.Restarts = driver.StateRestarting, s.c.Restarts+1
+		before := s.c
+		s.see(at)
+		at += time.Second
+		s.c.State, s.c.StartedAt = driver.StateRunning, noon().Add(at)
+		s.see(at)
+		after := s.c
+		s.c = before // a look that began before and ended later
+		s.see(at)
+		s.c = after
+		s.see(at)
+		if again != i+1 {
+			t.Fatalf("counted %d restarts of %d", again, i+1)
+		}
+	}
+	s.c.State, s.c.Restarts = driver.StateRestarting, s.c.Restarts+1
+	s.see(at)
+	s.c.Restarts, s.c.StartedAt = s.c.Restarts+1, noon().Add(at+time.Second) // it began, ended, and is due again
+	s.see(at + time.Second)
+	s.c.State, s.c.StartedAt = driver.StateRunning, noon().Add(at+2*time.Second)
+	s.see(at + 2*time.Second)
+	if again != 7 {
+		t.Errorf("counted %d restarts of 7", again)
+	}
+}
+
 func TestRestsGrowLonger(t *testing.T) {
 	t.Parallel()
 	s := newSight(t)

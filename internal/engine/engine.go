@@ -69,6 +69,7 @@ type Engine struct {
 	portTaken func(driver.Port) bool
 
 	wake    chan struct{} // the loop is to look again
+	answers chan struct{} // the runtime answers again
 	changed *pulse        // the runtime reported something
 	updated *pulse        // an installation's document changed
 
@@ -76,8 +77,10 @@ type Engine struct {
 	mu         sync.Mutex
 	running    map[string]underway // by installation id
 	failures   map[string]attempts
-	retries    map[string]int // by installation id: how often it was revived
-	away       bool           // the runtime did not answer the last time
+	retries    map[string]int    // by installation id: how often it was revived
+	away       bool              // the runtime did not answer the last time
+	unread     map[string]bool   // installations whose logs have not been read since they failed
+	names      map[string]string // of addons, by installation id
 }
 
 // New makes an engine; Run makes it work.
@@ -96,8 +99,9 @@ func New(options Options) (*Engine, error) {
 		resync: options.Resync, log: options.Log.With("plane", options.Plane),
 		metrics: newMetrics(options.Metrics), tracer: options.Tracer,
 		portTaken: options.PortTaken,
-		wake:      make(chan struct{}, 1), changed: newPulse(), updated: newPulse(),
+		wake:      make(chan struct{}, 1), answers: make(chan struct{}), changed: newPulse(), updated: newPulse(),
 		running: map[string]underway{}, failures: map[string]attempts{}, retries: map[string]int{},
+		unread: map[string]bool{}, names: map[string]string{},
 	}
 	e.journal, e.limits = newJournal(options.Store, e.log), newLimits(e.metrics)
 	e.hush = newHush()

@@ -20,6 +20,7 @@ import (
 const (
 	defaultStable = 3 * time.Second // a plugin without a health check must run that long
 	callTimeout   = 2 * time.Minute // one call to the runtime, a pull apart
+	lookTimeout   = 30 * time.Second
 	// exchangeTimeout is for one step of an exchange, as nobody answers meanwhile.
 	exchangeTimeout = 30 * time.Second
 	pullTimeout     = 30 * time.Minute // one image
@@ -56,8 +57,8 @@ type executor struct {
 
 	mu   sync.Mutex
 	gaps map[string]time.Time // by component: since when nobody answers
-	// hushed is whether others are kept from looking.
-	hushed bool
+	// hushed are the components for whose sake others are kept from looking.
+	hushed map[string]bool
 }
 
 // reporter is told what an executor does.
@@ -115,15 +116,17 @@ func (x *executor) run(ctx context.Context, p *plan) error {
 	for i := range done {
 		<-done[i]
 	}
+	x.allOver()
 	return context.Cause(ctx)
 }
 
 // enter waits until an operation may be carried out. The steps of an exchange
-// wait for nobody, as nobody answers meanwhile.
+// wait for nobody, as nobody answers meanwhile; and nobody waits for a container
+// that takes its time to stop.
 func (l *limits) enter(ctx context.Context, o *operation) (release func(), err error) {
 	slots := l.calls
 	switch {
-	case o.kind == opWait, o.kind == opDrain, o.follows:
+	case o.kind == opWait, o.kind == opDrain, o.kind == opStop, o.follows:
 		return func() {}, ctx.Err()
 	case o.kind == opPull:
 		slots = l.pulls
@@ -145,7 +148,9 @@ func (x *executor) execute(ctx context.Context, p *plan, o *operation) error {
 	start := time.Now()
 	x.gapBegins(o, start)
 	err := x.call(ctx, p, o)
-	x.gapOver(o, err)
+	if o.gap != nil && o.gap.ends {
+		x.gapOver(o.gap.component)
+	}
 	took := time.Since(start)
 	endSpan(span, err)
 	x.report.ended(o, took, err)
@@ -171,20 +176,29 @@ func (x *executor) gapBegins(o *operation, now time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.gaps == nil {
-		x.gaps = map[string]time.Time{}
+		x.gaps, x.hushed = map[string]time.Time{}, map[string]bool{}
 	}
 	x.gaps[o.gap.component] = now
-	x.hush.begin()
-	x.hushed = true
+	if !x.hushed[o.gap.component] {
+		x.hushed[o.gap.component] = true
+		x.hush.begin()
+	}
 }
 
-// gapOver lets others look again: the exchange is done, or has failed.
-func (x *executor) gapOver(o *operation, err error) {
+// gapOver lets others look again, as far as a component is concerned.
+func (x *executor) gapOver(component string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.hushed && (err != nil || o.gap != nil && o.gap.ends) {
-		x.hushed = false
+	if x.hushed[component] {
+		delete(x.hushed, component)
 		x.hush.end()
+	}
+}
+
+// allOver lets others look again: no exchange goes on.
+func (x *executor) allOver() {
+	for _, component := range sortedKeys(x.gaps) {
+		x.gapOver(component)
 	}
 }
 
@@ -199,10 +213,7 @@ func (x *executor) gapEnds(o *operation, now time.Time) {
 	x.mu.Lock()
 	begin, known := x.gaps[o.gap.component]
 	x.mu.Unlock()
-	switch {
-	case o.gap.none:
-		x.report.swapped(o.gap, 0)
-	case known:
+	if known {
 		x.report.swapped(o.gap, now.Sub(begin))
 	}
 }

@@ -104,9 +104,10 @@ func (e *Engine) watch(ctx context.Context) {
 		timer := time.NewTimer(delay)
 		select {
 		case <-timer.C:
+		case <-e.answers: // somebody looked, and the runtime is back
 		case <-ctx.Done():
-			timer.Stop()
 		}
+		timer.Stop()
 		delay = min(2*delay, 30*time.Second)
 	}
 }
@@ -121,6 +122,7 @@ func (e *Engine) world(ctx context.Context) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.noted(installs)
 	snapshot, err := e.observer.observe(ctx)
 	e.seen(ctx, err)
 	if err != nil {
@@ -145,17 +147,14 @@ func (e *Engine) reconcile(ctx context.Context) time.Time {
 	// An operation that ends while we look makes what we saw stale for its
 	// installation; it wakes the loop again when it ends.
 	busy, held := e.busy(), e.holding()
-	observing, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	w, err := e.world(observing)
+	w, err := e.world(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			e.log.Warn("nothing is planned while not everything can be observed", "error", err)
 		}
 		return time.Now().Add(min(e.resync, 5*time.Second))
 	}
-	e.metrics.installationsSeen(w.installs)
-	if e.sweep(observing, w, busy, held) {
+	if e.sweep(ctx, w, busy, held) {
 		e.poke() // what was seen is true no more
 		return next
 	}
@@ -174,19 +173,46 @@ func (e *Engine) reconcile(ctx context.Context) time.Time {
 	return next
 }
 
+// noted keeps what is told of installations elsewhere.
+func (e *Engine) noted(installs []graft.Installation) {
+	e.metrics.installationsSeen(installs)
+	names := make(map[string]string, len(installs))
+	for i := range installs {
+		names[installs[i].ID] = installs[i].Name
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.names = names
+}
+
+func (e *Engine) addonName(installationID string) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.names[installationID]
+}
+
 // seen notes whether the runtime answers, and says so when that changes.
 func (e *Engine) seen(ctx context.Context, err error) {
-	away := graft.ErrorCode(err) == graft.CodeUnavailable
-	if ctx.Err() != nil || err != nil && !away {
+	if ctx.Err() != nil { // whoever asked did not wait for the answer
 		return
 	}
-	e.metrics.runtimeSeen(!away)
+	e.metrics.runtimeSeen(err == nil)
+	away := graft.ErrorCode(err) == graft.CodeUnavailable
+	if err != nil && !away {
+		return
+	}
 	e.mu.Lock()
 	before := e.away
 	e.away = away
 	e.mu.Unlock()
 	if away == before {
 		return
+	}
+	if !away {
+		select {
+		case e.answers <- struct{}{}:
+		default: // nobody waits for that
+		}
 	}
 	event := graft.Event{Type: graft.EventRuntime, Message: "the runtime answers"}
 	if away {
@@ -258,7 +284,10 @@ func (e *Engine) settle(ctx context.Context, w *world, inst *graft.Installation)
 		// That it failed is told at once. The runtime answers no question about
 		// a container for as long as it clears up after its process; the logs
 		// come with the next look.
-		err := e.write(ctx, inst, a.status, &a.details, "")
+		e.mu.Lock()
+		e.unread[inst.ID] = true
+		e.mu.Unlock()
+		err := e.write(ctx, inst, a.status, &a.details, inst.Logs)
 		if err == nil {
 			e.poke()
 		}
@@ -280,7 +309,11 @@ func (e *Engine) logsFor(ctx context.Context, w *world, inst *graft.Installation
 	case len(a.details.FailedServices) == 0:
 		return ""
 	}
-	if inst.Logs != "" && inst.Details != nil && reflect.DeepEqual(inst.Details.Services, a.details.Services) {
+	e.mu.Lock()
+	unread := e.unread[inst.ID]
+	delete(e.unread, inst.ID)
+	e.mu.Unlock()
+	if !unread && inst.Logs != "" && inst.Details != nil && reflect.DeepEqual(inst.Details.Services, a.details.Services) {
 		return inst.Logs
 	}
 	return e.lastLines(ctx, w, inst, a.details.FailedServices)
@@ -302,8 +335,11 @@ func (e *Engine) write(ctx context.Context, inst *graft.Installation, status gra
 	if changed {
 		e.updated.beat()
 		e.noteUnhealthy(inst, details)
+		taken := e.noteTakenBack(inst, details)
 		if status != inst.Status {
 			e.metrics.statusChanged(inst.Status, status)
+		}
+		if status != inst.Status || taken {
 			e.noteStatus(inst, status, details)
 		}
 	}
@@ -328,10 +364,32 @@ func (e *Engine) noteStatus(inst *graft.Installation, status graft.InstallationS
 	if details != nil {
 		event.Outcome, event.Reason = details.Outcome, details.Reason
 	}
+	if inst.Status == status { // it is the outcome that is new
+		event.Message = fmt.Sprintf("addon %s: %s, %s", inst.Name, status, event.Outcome)
+	}
 	if event.Reason != "" {
 		event.Message += ": " + event.Reason
 	}
 	e.note(event)
+}
+
+// noteTakenBack counts and logs that what failed has been taken back, or can't
+// be, which is an alarm. It is false if neither is new.
+func (e *Engine) noteTakenBack(inst *graft.Installation, details *graft.StatusDetails) bool {
+	if details == nil || inst.Details != nil && inst.Details.Outcome == details.Outcome && inst.Details.Generation == details.Generation {
+		return false
+	}
+	log := e.log.With("addon", inst.Name, "installation", inst.ID, "reason", details.Reason)
+	switch details.Outcome {
+	case graft.OutcomeRestored:
+		log.Warn("what failed has been taken back")
+	case graft.OutcomeNotRestored:
+		log.Error("a component can't be put back; somebody has to look")
+	default:
+		return false
+	}
+	e.metrics.takenBack(purposeOf(inst), details.Outcome)
+	return true
 }
 
 // noteEnd tells that a container ended by itself.
@@ -342,7 +400,7 @@ func (e *Engine) noteEnd(event driver.Event) {
 	}
 	code := event.ExitCode
 	e.note(graft.Event{
-		Type: graft.EventEnded, Time: event.Time, InstallationID: id, Service: event.Labels[driver.ServiceLabel], ExitCode: &code,
+		Type: graft.EventEnded, Time: event.Time, InstallationID: id, Addon: e.addonName(id), Service: event.Labels[driver.ServiceLabel], ExitCode: &code,
 		Message: fmt.Sprintf("container %s exited with code %d", event.Name, code),
 	})
 }
@@ -350,8 +408,9 @@ func (e *Engine) noteEnd(event driver.Event) {
 // noteRestart tells that a container was started again.
 func (e *Engine) noteRestart(c *driver.Container) {
 	e.metrics.serviceRestarted()
+	id := c.Labels[driver.InstallationLabel]
 	e.note(graft.Event{
-		Type: graft.EventRestarted, InstallationID: c.Labels[driver.InstallationLabel], Service: c.Labels[driver.ServiceLabel],
+		Type: graft.EventRestarted, InstallationID: id, Addon: e.addonName(id), Service: c.Labels[driver.ServiceLabel],
 		Message: fmt.Sprintf("container %s was started again", c.Name),
 	})
 }

@@ -89,7 +89,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m.makeOperations(promauto.With(reg))
 	m.makeRuntime(promauto.With(reg))
 	// Series that are there from the start let a first failure be seen as a rise.
-	for _, p := range []purpose{purposeInstall, purposeRepair, purposeDisable, purposeUninstall} {
+	for _, p := range []purpose{purposeInstall, purposeRepair, purposeDisable, purposeUninstall, purposeRestore} {
 		for _, outcome := range []graft.Outcome{
 			graft.OutcomeDone, graft.OutcomeRefused, graft.OutcomeRestored, graft.OutcomeNotRestored, endFailed, endInterrupted,
 		} {
@@ -103,7 +103,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 func (m *metrics) makeOperations(f promauto.Factory) {
 	m.operations = f.NewCounterVec(prometheus.CounterOpts{
 		Name: "graft_operations_total",
-		Help: "Executions of plans that ended, and plans that were refused.",
+		Help: "Executions of plans that ended, plans that were refused, and failures that were taken back or could not be.",
 	}, []string{"outcome", "kind"})
 	m.operationDurations = f.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "graft_operation_duration_seconds",
@@ -120,7 +120,7 @@ func (m *metrics) makeOperations(f promauto.Factory) {
 	})
 	m.waiting = f.NewGauge(prometheus.GaugeOpts{
 		Name: "graft_operations_waiting",
-		Help: "Plans that wait until others have been executed.",
+		Help: "Steps of plans that wait for their turn.",
 	})
 	m.gaps = f.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "graft_swap_gap_seconds",
@@ -157,7 +157,7 @@ func (m *metrics) makeRuntime(f promauto.Factory) {
 	}, []string{"type"})
 }
 
-// operationWaits and operationWaited are called when a plan begins to wait for
+// operationWaits and operationWaited are called when a step begins to wait for
 // its turn, and when it stops to.
 func (m *metrics) operationWaits()  { m.waiting.Inc() }
 func (m *metrics) operationWaited() { m.waiting.Dec() }
@@ -169,6 +169,11 @@ func (m *metrics) operationEnded(p purpose, outcome graft.Outcome, took time.Dur
 	m.running.Dec()
 	m.operations.WithLabelValues(string(outcome), string(p)).Inc()
 	m.operationDurations.WithLabelValues(string(p)).Observe(took.Seconds())
+}
+
+// takenBack is for a failure whose end is known.
+func (m *metrics) takenBack(p purpose, outcome graft.Outcome) {
+	m.operations.WithLabelValues(string(outcome), string(p)).Inc()
 }
 
 // operationRefused is for a plan that is not executed.

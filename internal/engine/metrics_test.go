@@ -26,7 +26,7 @@ func TestOperationMetrics(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewRegistry()
 	m := newMetrics(reg)
-	if n, err := testutil.GatherAndCount(reg, "graft_operations_total"); err != nil || n != 24 {
+	if n, err := testutil.GatherAndCount(reg, "graft_operations_total"); err != nil || n != 30 {
 		t.Errorf("%d series before anything happened, %v", n, err)
 	}
 	m.operationWaits()
@@ -34,7 +34,8 @@ func TestOperationMetrics(t *testing.T) {
 	m.operationWaited()
 	m.operationStarted()
 	m.operationStarted()
-	m.operationEnded(purposeInstall, graft.OutcomeRestored, time.Second)
+	m.operationEnded(purposeInstall, endFailed, time.Second)
+	m.takenBack(purposeRestore, graft.OutcomeRestored)
 	m.operationRefused(purposeInstall)
 	m.stepEnded(opPull, nil)
 	m.stepEnded(opCreateNetwork, graft.Errorf(graft.CodeConflict, "taken"))
@@ -43,7 +44,7 @@ func TestOperationMetrics(t *testing.T) {
 # TYPE graft_operations_running gauge
 graft_operations_running 1
 `)
-	holds(t, reg, "graft_operations_waiting", `# HELP graft_operations_waiting Plans that wait until others have been executed.
+	holds(t, reg, "graft_operations_waiting", `# HELP graft_operations_waiting Steps of plans that wait for their turn.
 # TYPE graft_operations_waiting gauge
 graft_operations_waiting 1
 `)
@@ -53,7 +54,7 @@ graft_operation_steps_total{kind="create_network",outcome="failed"} 1
 graft_operation_steps_total{kind="pull",outcome="done"} 1
 graft_operation_steps_total{kind="pull",outcome="interrupted"} 1
 `)
-	for outcome, want := range map[graft.Outcome]float64{graft.OutcomeRestored: 1, graft.OutcomeRefused: 1, graft.OutcomeDone: 0} {
+	for outcome, want := range map[graft.Outcome]float64{endFailed: 1, graft.OutcomeRefused: 1, graft.OutcomeDone: 0} {
 		if got := testutil.ToFloat64(m.operations.WithLabelValues(string(outcome), "install")); got != want {
 			t.Errorf("%s: %g, want %g", outcome, got, want)
 		}

@@ -23,6 +23,8 @@ type observer struct {
 	ends     map[string]ending // by container id: the last one
 	expected map[string]bool   // containers, by id, that were told to end
 	gated    map[string]string // containers, by id: the networks on which they passed the gate of a swap
+	begun    int               // looks so far
+	taken    int               // the latest of which something was taken in
 }
 
 func newObserver(d driver.Driver, engineID string, p *prober, b *budget) *observer {
@@ -92,8 +94,9 @@ func place(c *driver.Container) string {
 
 // observe returns everything there is, or an error, in bounded time.
 func (o *observer) observe(ctx context.Context) (*driver.Snapshot, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout) // whoever waits for it may have no limit
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout) // whoever waits for it may have no limit
 	defer cancel()
+	turn := o.begin()
 	snapshot, err := o.driver.Observe(ctx)
 	if err != nil {
 		return nil, err
@@ -102,8 +105,10 @@ func (o *observer) observe(ctx context.Context) (*driver.Snapshot, error) {
 	snapshot = &driver.Snapshot{
 		Containers: slices.Clone(snapshot.Containers), Networks: snapshot.Networks, Volumes: snapshot.Volumes,
 	}
-	o.prober.see(snapshot, o.engineID)
-	o.budget.see(snapshot, o.engineID, time.Now())
+	if o.newest(turn, snapshot) {
+		o.prober.see(snapshot, o.engineID)
+		o.budget.see(snapshot, o.engineID, time.Now())
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for i := range snapshot.Containers {
@@ -112,6 +117,33 @@ func (o *observer) observe(ctx context.Context) (*driver.Snapshot, error) {
 		}
 	}
 	return snapshot, nil
+}
+
+// begin numbers a look; several may be under way.
+func (o *observer) begin() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.begun++
+	return o.begun
+}
+
+// newest is whether no later look was taken in before. If so, containers that
+// are gone are forgotten, as the event that said so may have been missed.
+func (o *observer) newest(turn int, snapshot *driver.Snapshot) bool {
+	there := make(map[string]bool, len(snapshot.Containers))
+	for i := range snapshot.Containers {
+		there[snapshot.Containers[i].ID] = true
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if turn < o.taken {
+		return false
+	}
+	o.taken = turn
+	maps.DeleteFunc(o.ends, func(id string, _ ending) bool { return !there[id] })
+	maps.DeleteFunc(o.expected, func(id string, _ bool) bool { return !there[id] })
+	maps.DeleteFunc(o.gated, func(id string, _ string) bool { return !there[id] })
+	return true
 }
 
 // explain adds to why a container is not as it should be what its probe said.

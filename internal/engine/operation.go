@@ -69,11 +69,13 @@ type operation struct {
 	policy    string // the restart policy to give it
 	until     string
 	stableFor time.Duration // how long a container without a health check must run
+	stays     bool          // so must one with a health check
 	restarts  int           // how often it had been restarted before
 	grace     time.Duration // how long the container may take to stop
 	shared    bool          // of a network: one that others made will do
+	restores  bool          // the component is back once this is done
 	from      string        // who has it before: the installation of a component, the container of an endpoint; its name, of one to be written down
-	runs      bool // of a component to be written down: it is to run when it is back, even if it does not now
+	runs      bool          // of a component to be written down: it is to run when it is back, even if it does not now
 	record    json.RawMessage
 	endpoint  driver.Endpoint // to disconnect: its network alone counts
 	container *driver.ContainerSpec

@@ -120,7 +120,9 @@ func (e *Engine) operate(ctx context.Context, inst *graft.Installation, p *plan)
 	if err != nil && ctx.Err() != nil && outcome != endFailed {
 		outcome = endInterrupted
 	}
-	r.over(outcome, time.Since(begin), err)
+	took := time.Since(begin)
+	log.Info("plan executed", "outcome", outcome, "took", took.Round(time.Millisecond))
+	r.over(outcome, took, err)
 	endOperation(span, outcome, err)
 }
 
@@ -312,6 +314,10 @@ const sameAgain = 10 * time.Second
 func (e *Engine) noteSuccess(inst *graft.Installation, p *plan) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if inst.Desired == graft.DesiredRemoved {
+		delete(e.failures, inst.ID) // it is forgotten
+		return
+	}
 	text, now := p.String(), time.Now()
 	f := e.failures[inst.ID]
 	if f.generation == inst.Generation && f.plan == text && now.Sub(later(f.at, f.next)) < sameAgain {

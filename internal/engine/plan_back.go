@@ -118,6 +118,7 @@ type back struct {
 	movedTo   string // the network on which the endpoint moved
 	draining  bool   // requests to the plugin are under way
 	left      bool   // it has left its other networks by then
+	wasThere  bool   // it has been in its place all the time
 }
 
 // obstacle returns what would keep the component from coming back. It is looked
@@ -132,6 +133,10 @@ func (b *back) obstacle() error {
 				b.swap.Component, e.Network, e.Network)
 		}
 	}
+	if e, holder := b.addressHolder(); holder != nil {
+		return graft.Errorf(graft.CodeConflict, "component %q can't be put back: its address on network %q is taken by container %q; stop or remove that one",
+			b.swap.Component, e.Network, holder.Name)
+	}
 	for _, port := range b.was.Ports {
 		holder := b.w.portHolder(port, func(c *driver.Container) bool {
 			return c.ID == b.component.ID || c.Labels[driver.ComponentLabel] == b.swap.Component || !b.w.inPlace(c, b.swap.Component)
@@ -142,6 +147,23 @@ func (b *back) obstacle() error {
 		}
 	}
 	return nil
+}
+
+// addressHolder returns a container that has an address which the component was
+// configured with, apart from those that make room for it; nil if there is none.
+func (b *back) addressHolder() (driver.Endpoint, *driver.Container) {
+	for _, e := range b.was.Endpoints {
+		for i := range b.w.snapshot.Containers {
+			c := &b.w.snapshot.Containers[i]
+			if c.ID == b.component.ID || c.Labels[driver.ComponentLabel] == b.swap.Component || !isOn(c, e.Network) {
+				continue
+			}
+			if slices.ContainsFunc(c.Addresses, func(a string) bool { return a != "" && (a == e.IPv4Address || a == e.IPv6Address) }) {
+				return e, c
+			}
+		}
+	}
+	return driver.Endpoint{}, nil
 }
 
 // withdraw adds the end of plugins whose component is back already. It may not
@@ -165,7 +187,7 @@ func (b *back) withdraw(component *driver.Container) {
 	if old := b.component; old != nil && old.ID != component.ID {
 		b.cause += fmt.Sprintf("; %s is left, and can be removed", old.Name)
 	}
-	b.add(operation{kind: opForgetComponent, target: b.swap.Component, swap: b.swap})
+	b.add(operation{kind: opForgetComponent, target: b.swap.Component, swap: b.swap, restores: true})
 }
 
 // nameIsFree is whether nobody but the plugins has the component's name.
@@ -187,6 +209,7 @@ func (b *back) run() {
 	name := b.swap.Component
 	c := b.component
 	b.after = b.p.adopt(b.swap, c)
+	b.wasThere = b.w.live(c, name) && c.Name == name
 	b.onWarm = isOn(c, warmNetwork(name))
 	// Under its other name it was told to stop, be it by an engine that did not
 	// live to see it.
@@ -260,7 +283,7 @@ func (b *back) warmUp() {
 			kind: opConnect, target: c.Name + " to " + network, id: c.ID, endpoint: driver.Endpoint{Network: network}, fallback: fall,
 		})
 	}
-	b.add(operation{kind: opStart, target: c.Name, id: c.ID, fallback: fall})
+	b.add(operation{kind: opStart, target: c.Name, id: c.ID}) // what does not start here starts nowhere
 	b.onWarm, b.warm = true, true
 	b.pass()
 }
@@ -379,11 +402,12 @@ func configuredAddresses(c *driver.Container) bool {
 
 // join connects the component to the networks that it was on.
 func (b *back) join() {
+	another := b.down && b.w.cutOff(b.component) // a network of the same name
 	for _, e := range b.was.Endpoints {
 		if e.Network == b.movedTo {
 			continue
 		}
-		if b.left || !joined(b.component, e) {
+		if b.left || another || !joined(b.component, e) {
 			if !b.left && isOn(b.component, e.Network) { // without its names
 				b.begin(operation{kind: opDisconnect, target: b.swap.Component + " from " + e.Network, id: b.component.ID, endpoint: e})
 			}
@@ -401,6 +425,9 @@ func (b *back) finish() {
 	if b.component.RestartPolicy != b.was.RestartPolicy {
 		b.begin(operation{kind: opPolicy, target: name + " to " + b.was.RestartPolicy, id: b.component.ID, policy: b.was.RestartPolicy})
 	}
+	if b.runs() && b.warm { // it may have ended since it proved itself, when nothing was to start it again
+		b.begin(operation{kind: opStart, target: name, id: b.component.ID})
+	}
 	if b.draining {
 		b.after = []int{b.drain(b.plugins[0].Name)}
 		b.begun = false
@@ -412,5 +439,5 @@ func (b *back) finish() {
 		b.begin(operation{kind: opRemove, target: c.Name, id: c.ID})
 	}
 	b.removeWarm(b.w, name, append(slices.Clone(b.plugins), b.component)...)
-	b.begin(operation{kind: opForgetComponent, target: name, swap: b.swap})
+	b.begin(operation{kind: opForgetComponent, target: name, swap: b.swap, restores: !b.wasThere})
 }

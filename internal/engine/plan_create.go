@@ -17,7 +17,6 @@ func (p *plan) prepare(w *world, wants []*want) {
 			needed = append(needed, v)
 		}
 	}
-	defer p.createWarmNetworks(w, wants)
 	if len(needed) == 0 {
 		return
 	}
@@ -121,22 +120,21 @@ func (p *plan) creates(network string) bool {
 // create adds the containers, all of them before any is started. A plugin is
 // created under another name, for the component still has its own.
 func (p *plan) create(w *world, wants []*want) error {
+	for _, v := range wants {
+		if v.behind == nil && v.component != nil && v.swap == nil {
+			p.record(w, v)
+		}
+	}
+	p.createWarmNetworks(w, wants)
 	ready := p.all()
 	for _, v := range wants {
-		if v.behind != nil {
+		if v.behind != nil || !v.fresh() {
 			continue
 		}
-		after, name := ready, v.name
-		cause := fmt.Sprintf("service %s has none", v.service.Name)
+		name, cause := v.name, fmt.Sprintf("service %s has none", v.service.Name)
 		if v.component != nil {
 			name = incomingName(v.name, p.installation.ID)
 			cause = fmt.Sprintf("service %s replaces component %s", v.service.Name, v.name)
-			if v.swap == nil {
-				after = append(slices.Clone(ready), p.record(w, v))
-			}
-		}
-		if !v.fresh() {
-			continue
 		}
 		spec, err := w.containerSpec(p.installation, v.service, name, v.component)
 		if err != nil {
@@ -145,7 +143,7 @@ func (p *plan) create(w *world, wants []*want) error {
 		if v.component != nil && v.way == graft.SwapWarm {
 			spec.Endpoints = []driver.Endpoint{{Network: warmNetwork(v.name)}}
 		}
-		p.add(operation{kind: opCreate, target: name, cause: cause, after: after, container: spec})
+		p.add(operation{kind: opCreate, target: name, cause: cause, after: ready, container: spec})
 	}
 	return nil
 }

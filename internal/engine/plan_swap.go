@@ -94,7 +94,7 @@ func (w *world) aliveComponent(was *driver.Container, swap *store.Swap) *driver.
 }
 
 // record adds the writing down of the component that v replaces.
-func (p *plan) record(w *world, v *want) int {
+func (p *plan) record(w *world, v *want) {
 	record, err := json.Marshal(v.component)
 	if err != nil { // it came out of JSON
 		panic(err)
@@ -113,7 +113,7 @@ func (p *plan) record(w *world, v *want) int {
 			p.claim(v, v.former, cause, p.all())
 		}
 	}
-	return p.add(operation{
+	p.add(operation{
 		kind: opRecord, target: v.name, from: found, runs: runs, cause: cause, after: p.all(),
 		swap: &store.Swap{
 			Component: v.name, ContainerID: v.component.ID, AsideName: asideName(v.name, v.component.ID),

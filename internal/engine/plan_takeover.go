@@ -277,7 +277,7 @@ func (t *takeover) gate() {
 		restarts = c.Restarts
 	}
 	t.add(operation{
-		kind: opWait, target: t.name, id: t.id, until: untilStable, stableFor: stableTime(t.v.service), restarts: restarts,
+		kind: opWait, target: t.name, id: t.id, until: untilStable, stableFor: stableTime(t.v.service), stays: t.moved, restarts: restarts,
 	})
 }
 

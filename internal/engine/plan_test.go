@@ -233,8 +233,8 @@ func TestPlan(t *testing.T) {
 				return worldOf(i, driver.Snapshot{Networks: oakestra(), Containers: []driver.Container{c}})
 			},
 			want: strings.ReplaceAll(`pull `+testImage+` (image of service root_scheduler)
-				create network root_scheduler.graft-warm (service root_scheduler starts there while component root_scheduler is still in place)
 				write down component root_scheduler (service root_scheduler replaces it; it is put back from this)
+				create network root_scheduler.graft-warm (service root_scheduler starts there while component root_scheduler is still in place)
 				create container root_scheduler.graft-new-01234567 WHY
 				start container root_scheduler.graft-new-01234567 WHY
 				wait for root_scheduler.graft-new-01234567 WHY

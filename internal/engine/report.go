@@ -28,6 +28,7 @@ type report struct {
 	mu      sync.Mutex
 	pulling map[string]graft.PullStatus
 	told    time.Time
+	back    map[string]bool // components of which it was told that they are
 }
 
 var _ reporter = (*report)(nil)
@@ -35,7 +36,7 @@ var _ reporter = (*report)(nil)
 func (e *Engine) newReport(ctx context.Context, inst *graft.Installation) *report {
 	return &report{
 		engine: e, ctx: ctx, inst: inst, operation: graft.NewID(time.Now()), purpose: purposeOf(inst),
-		quiet: wantsUp(inst) && settled(inst), pulling: map[string]graft.PullStatus{},
+		quiet: wantsUp(inst) && settled(inst), pulling: map[string]graft.PullStatus{}, back: map[string]bool{},
 	}
 }
 
@@ -74,7 +75,8 @@ func (r *report) pulls(status graft.PullStatus) {
 	r.pulling[status.Image] = status
 	soon := time.Since(r.told) < progressEvery
 	r.mu.Unlock()
-	if !same {
+	over := status.Layers > 0 && status.LayersDone == status.Layers
+	if !same && (!soon || over) {
 		r.engine.journal.live(event)
 	}
 	if !soon {
@@ -100,6 +102,9 @@ func (r *report) ended(o *operation, took time.Duration, err error) {
 		event.Outcome = graft.OutcomeDone
 	}
 	r.engine.note(event)
+	if o.restores && err == nil {
+		r.isBack(o.target)
+	}
 	if o.kind == opForget && err == nil {
 		r.engine.note(r.event(graft.EventRemoved, "addon "+r.inst.Name+" is uninstalled"))
 	}
@@ -110,11 +115,29 @@ func (r *report) swapped(g *gap, took time.Duration) {
 	t, direction, what := graft.EventSwapped, swapIn, "is replaced by addon "+r.inst.Name
 	if g.back {
 		t, direction, what = graft.EventRestored, swapBack, "is back"
+		r.mu.Lock()
+		r.back[g.component] = true
+		r.mu.Unlock()
 	}
 	r.engine.metrics.swapped(direction, g.way, took)
 	milliseconds := took.Milliseconds()
 	event := r.event(t, fmt.Sprintf("component %s %s; %d ms without an answer", g.component, what, milliseconds))
 	event.Component, event.Way, event.Gap = g.component, g.way, &milliseconds
+	r.engine.note(event)
+}
+
+// isBack tells that a component is back, unless that was told with the time that
+// it took: nobody answered for longer than this operation lasted.
+func (r *report) isBack(component string) {
+	r.mu.Lock()
+	told := r.back[component]
+	r.back[component] = true
+	r.mu.Unlock()
+	if told {
+		return
+	}
+	event := r.event(graft.EventRestored, fmt.Sprintf("component %s is back", component))
+	event.Component = component
 	r.engine.note(event)
 }
 
@@ -137,6 +160,7 @@ func (r *report) write(step string) {
 	r.mu.Lock()
 	r.told = time.Now()
 	details := r.engine.detailsOf(r.inst)
+	details.Pulls = nil
 	for _, image := range slices.Sorted(maps.Keys(r.pulling)) {
 		details.Pulls = append(details.Pulls, r.pulling[image])
 	}

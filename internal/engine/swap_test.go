@@ -240,8 +240,8 @@ const swapStory = `
 	installation.created
 	operation.started
 	operation.step_pull_docker.io/library/p@sha256:0000000000000000000000000000000000000000000000000000000000000001
-	operation.step_create_network
 	operation.step_write_down
+	operation.step_create_network
 	operation.step_create_container
 	operation.step_start_container
 	operation.step_wait_for
@@ -268,6 +268,7 @@ const swapStory = `
 	component.restored
 	operation.step_disconnect_container
 	operation.step_set_restart
+	operation.step_start_container
 	operation.step_stop_container
 	operation.step_remove_container
 	operation.step_remove_network

@@ -15,6 +15,8 @@ import (
 // was killed while Docker made it and the next engine made it again. It is true
 // if there was one.
 func (e *Engine) sweep(ctx context.Context, w *world, busy, held map[string]bool) (swept bool) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	for _, n := range w.snapshot.Networks {
 		component := n.Labels[driver.ComponentLabel]
 		stale := w.spare(n) && !busy[n.Labels[driver.InstallationLabel]] && !held[component] ||

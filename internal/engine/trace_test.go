@@ -29,7 +29,7 @@ func TestSpans(t *testing.T) {
 	endSpan(create, failure)
 	_, wait := startStep(ctx, &operation{kind: opWait, target: "root_hello"})
 	endSpan(wait, errSpecChanged)
-	endOperation(operationSpan, graft.OutcomeRestored, failure)
+	endOperation(operationSpan, endFailed, failure)
 
 	ended := recorder.Ended()
 	if len(ended) != 4 {
@@ -41,7 +41,7 @@ func TestSpans(t *testing.T) {
 	}
 	attributes := attribute.NewSet(root.Attributes()...)
 	for key, want := range map[attribute.Key]string{
-		attrAddon: "hello", attrInstallation: inst.ID, attrOperation: "op1", attrPurpose: "install", attrOutcome: "restored",
+		attrAddon: "hello", attrInstallation: inst.ID, attrOperation: "op1", attrPurpose: "install", attrOutcome: "failed",
 	} {
 		if value, _ := attributes.Value(key); value.AsString() != want {
 			t.Errorf("%s is %q, want %q", key, value.AsString(), want)

@@ -107,8 +107,11 @@ func progress(c *driver.Container, o *operation, begin, now time.Time) (bool, ti
 		return false, 0, graft.Errorf(graft.CodeConflict, "container %q %s", name, endReason(c))
 	case c.Health == "unhealthy":
 		return false, 0, graft.Errorf(graft.CodeConflict, "container %q is unhealthy: its health check fails", name)
-	case c.Health == "healthy":
+	case c.Health == "healthy" && !o.stays:
 		return true, 0, nil
+	case c.Health == "healthy": // it may have become so where it was before
+		left := o.stableFor - now.Sub(begin)
+		return left <= 0, left, nil
 	case c.Health == "starting":
 		return false, lookAgain, nil
 	case o.until == untilHealthy:
