@@ -93,10 +93,24 @@ type StatusDetails struct {
 	// RetryAt is when the engine tries again by itself; absent when it does not,
 	// or when it waits for something to happen.
 	RetryAt *time.Time `json:"retry_at,omitempty"`
+	// Withdrawn are the plugins that could not stay in their component's place.
+	// The component is back; the addon's other services go on.
+	Withdrawn []Withdrawal `json:"withdrawn,omitempty"`
 	// Pulls are the images that are being pulled just now.
 	Pulls          []PullStatus    `json:"pulls,omitempty"`
 	FailedServices []string        `json:"failed_services"`
 	Services       []ServiceStatus `json:"services,omitempty"`
+}
+
+// Withdrawal is a plugin that made room for its component.
+type Withdrawal struct {
+	Service string `json:"service_name"`
+	Reason  string `json:"reason"`
+	// Blocked is whether something stood in its way: it comes back by itself when
+	// that is gone. RetryAt is when it tries again by itself. With neither, it
+	// waits for somebody to enable the addon again.
+	Blocked bool       `json:"blocked,omitempty"`
+	RetryAt *time.Time `json:"retry_at,omitempty"`
 }
 
 // PullStatus is how far the pull of an image has come. Layers and sizes become
@@ -123,6 +137,7 @@ const (
 	ServicePaused         ServiceState = "paused"     // somebody paused it
 	ServiceCompletedState ServiceState = "completed"  // it was to end, and did so with exit code 0
 	ServiceSuperseded     ServiceState = "superseded" // another addon's plugin is in its place, on purpose
+	ServiceWithdrawn      ServiceState = "withdrawn"  // it could not stay in its component's place, which is back
 )
 
 // ServiceStatus is what the engine saw of one service.

@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -168,9 +170,14 @@ func freePort(t *testing.T) string {
 
 // get returns what a published port answers, "" while it does not.
 func get(ctx context.Context, port string) string {
+	return fetch(ctx, "http://127.0.0.1:"+port+"/")
+}
+
+// fetch returns what an address answers, "" while it does not.
+func fetch(ctx context.Context, url string) string {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+port+"/", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return ""
 	}
@@ -279,6 +286,29 @@ func (s *site) normalised(id string) map[string]any {
 		for _, key := range []string{"EndpointID", "MacAddress", "IPAddress"} {
 			delete(n.(map[string]any), key)
 		}
+	}
+	return c
+}
+
+// loosened leaves out what can't be the same of another container.
+func loosened(c map[string]any) map[string]any {
+	for _, key := range []string{"Id", "Created", "GraphDriver"} {
+		delete(c, key)
+	}
+	delete(c["Config"].(map[string]any), "Hostname")
+	delete(c["HostConfig"].(map[string]any), "NetworkMode") // the first network, however it was called
+	shortID := regexp.MustCompile("^[0-9a-f]{12}$")
+	for _, n := range c["NetworkSettings"].(map[string]any)["Networks"].(map[string]any) {
+		endpoint := n.(map[string]any)
+		aliases, _ := endpoint["Aliases"].([]any)
+		var names []string
+		for _, alias := range aliases {
+			if name := alias.(string); !shortID.MatchString(name) {
+				names = append(names, name)
+			}
+		}
+		slices.Sort(names)
+		endpoint["Aliases"] = names
 	}
 	return c
 }

@@ -31,8 +31,17 @@ func (s *site) imageNamed(name string, environment ...string) string {
 // port, and returns its id.
 func (s *site) component(plane graft.Plane, name, image, port string) string {
 	s.t.Helper()
+	id := s.launch(s.componentOptions(plane, name, image, port))
+	answers(s.t, port, "core")
+	return id
+}
+
+// launch creates and starts a container on the orchestrator's network, and returns
+// its id.
+func (s *site) launch(options docker.ContainerCreateOptions) string {
+	s.t.Helper()
 	ctx := s.t.Context()
-	pull, err := s.docker.ImagePull(ctx, image, docker.ImagePullOptions{})
+	pull, err := s.docker.ImagePull(ctx, options.Config.Image, docker.ImagePullOptions{})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -45,29 +54,35 @@ func (s *site) component(plane graft.Plane, name, image, port string) string {
 			s.t.Fatal(err)
 		}
 	}
-	inside := network.MustParsePort("8080/tcp")
-	created, err := s.docker.ContainerCreate(ctx, docker.ContainerCreateOptions{
-		Name: name,
-		Config: &container.Config{
-			Image: image, ExposedPorts: network.PortSet{inside: {}}, Env: []string{"CORE=yes"},
-			Labels: map[string]string{"com.docker.compose.project": s.prefix + "-" + string(plane), "com.docker.compose.service": name},
-		},
-		HostConfig: &container.HostConfig{
-			PortBindings:  network.PortMap{inside: {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: port}}},
-			RestartPolicy: container.RestartPolicy{Name: "always"},
-		},
-		NetworkingConfig: &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
-			networkName: {Aliases: []string{name, "also-" + name}},
-		}},
-	})
+	created, err := s.docker.ContainerCreate(ctx, options)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	if _, err := s.docker.ContainerStart(ctx, created.ID, docker.ContainerStartOptions{}); err != nil {
 		s.t.Fatal(err)
 	}
-	answers(s.t, port, "core")
 	return created.ID
+}
+
+// componentOptions says how the orchestrator's containers are made; without a
+// port none is published.
+func (s *site) componentOptions(plane graft.Plane, name, image, port string) docker.ContainerCreateOptions {
+	inside := network.MustParsePort("8080/tcp")
+	var published network.PortMap
+	if port != "" {
+		published = network.PortMap{inside: {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: port}}}
+	}
+	return docker.ContainerCreateOptions{
+		Name: name,
+		Config: &container.Config{
+			Image: image, ExposedPorts: network.PortSet{inside: {}}, Env: []string{"CORE=yes"},
+			Labels: map[string]string{"com.docker.compose.project": s.prefix + "-" + string(plane), "com.docker.compose.service": name},
+		},
+		HostConfig: &container.HostConfig{PortBindings: published, RestartPolicy: container.RestartPolicy{Name: "always"}},
+		NetworkingConfig: &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
+			s.prefix + "-oakestra": {Aliases: []string{name, "also-" + name}},
+		}},
+	}
 }
 
 func TestExtension(t *testing.T) {

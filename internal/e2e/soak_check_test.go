@@ -5,7 +5,6 @@ package e2e_test
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -320,27 +319,4 @@ func (s *soak) asBefore() {
 			s.t.Fatalf("volume %s is left", v.Name)
 		}
 	}
-}
-
-// loosened leaves out what can't be the same of another container.
-func loosened(c map[string]any) map[string]any {
-	for _, key := range []string{"Id", "Created", "GraphDriver"} {
-		delete(c, key)
-	}
-	delete(c["Config"].(map[string]any), "Hostname")
-	delete(c["HostConfig"].(map[string]any), "NetworkMode") // the first network, however it was called
-	shortID := regexp.MustCompile("^[0-9a-f]{12}$")
-	for _, n := range c["NetworkSettings"].(map[string]any)["Networks"].(map[string]any) {
-		endpoint := n.(map[string]any)
-		aliases, _ := endpoint["Aliases"].([]any)
-		var names []string
-		for _, alias := range aliases {
-			if name := alias.(string); !shortID.MatchString(name) {
-				names = append(names, name)
-			}
-		}
-		slices.Sort(names)
-		endpoint["Aliases"] = names
-	}
-	return c
 }

@@ -2,11 +2,13 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/driver"
+	"github.com/graftplatform/graft/internal/store"
 )
 
 // assessment is what there is to tell users about an installation for which
@@ -23,7 +25,7 @@ func assess(w *world, inst *graft.Installation, now time.Time) assessment {
 	a := assessment{details: graft.StatusDetails{Generation: inst.Generation, FailedServices: []string{}}}
 	if inst.Details != nil && inst.Details.Generation == inst.Generation {
 		a.details.Outcome = inst.Details.Outcome
-		a.details.GaveUp = inst.Details.GaveUp
+		a.details.GaveUp, a.details.Withdrawn = inst.Details.GaveUp, inst.Details.Withdrawn
 	}
 	switch {
 	case inst.Desired != graft.DesiredEnabled:
@@ -49,15 +51,26 @@ func (a *assessment) services(w *world, inst *graft.Installation, now time.Time)
 		service := &inst.Services[i]
 		current := currentOf(containers, service, inst.Images[service.Name])
 		status, wake := assessService(service, current, previous(inst, service.Name), now)
+		if why := w.probes[status.ContainerID]; why != "" && status.State == graft.ServiceUnhealthy {
+			status.Reason += ": " + why
+		}
 		if rival := w.before(inst, service.Name); rival != nil {
 			status, wake = graft.ServiceStatus{
 				Name: service.Name, State: graft.ServiceSuperseded, Reason: fmt.Sprintf("addon %q is in its place", rival.Name),
 			}, time.Time{}
+		} else if withdrawn(inst, service.Name) {
+			status, wake = withdrawal(inst, service.Name), time.Time{}
 		} else if current != nil && !w.resting[current.ID].IsZero() {
 			wake = a.rest(&status, w.resting[current.ID])
 		}
 		if swap := w.swapOf(inst.ID, service.Name); swap != nil {
 			status.Replaces = swap.Component
+			if status.State == graft.ServiceCompletedState { // a component's place is not left
+				status.State, status.Reason = graft.ServiceExited, endReason(current)
+			}
+			if settled(inst) && status.State == graft.ServiceRunning && strings.Contains(current.Name, incomingInfix) {
+				status.State, status.Reason = graft.ServiceCreated, "is not in its component's place yet"
+			}
 		}
 		switch status.State {
 		case graft.ServiceRunning, graft.ServiceCompletedState, graft.ServiceSuperseded:
@@ -67,7 +80,7 @@ func (a *assessment) services(w *world, inst *graft.Installation, now time.Time)
 		default:
 			a.details.FailedServices = append(a.details.FailedServices, service.Name)
 			if a.details.Reason == "" {
-				a.details.Reason = fmt.Sprintf("service %q %s", service.Name, status.Reason)
+				a.details.Reason = reasonOf(&status)
 			}
 		}
 		if !wake.IsZero() && (a.wake.IsZero() || wake.Before(a.wake)) {
@@ -88,6 +101,31 @@ func (a *assessment) services(w *world, inst *graft.Installation, now time.Time)
 		a.status = graft.StatusFailed
 	}
 	a.details.Outcome = graft.OutcomeDone
+	if len(a.details.Withdrawn) > 0 {
+		a.details.Outcome = graft.OutcomeRestored
+		if slices.ContainsFunc(w.swapsOf(inst.ID), func(s *store.Swap) bool { return withdrawn(inst, s.Service) }) {
+			a.details.Outcome = "" // not yet
+		}
+	}
+}
+
+// withdrawal is the status of a service that made room for its component.
+func withdrawal(inst *graft.Installation, service string) graft.ServiceStatus {
+	status := graft.ServiceStatus{Name: service, State: graft.ServiceWithdrawn}
+	for _, x := range inst.Details.Withdrawn {
+		if x.Service == service {
+			status.Reason = x.Reason
+		}
+	}
+	return status
+}
+
+// reasonOf says why a service failed. That of a withdrawal is a sentence.
+func reasonOf(status *graft.ServiceStatus) string {
+	if status.State == graft.ServiceWithdrawn {
+		return status.Reason
+	}
+	return fmt.Sprintf("service %q %s", status.Name, status.Reason)
 }
 
 // rest says that a container is left alone for a while, and until when.

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"slices"
-
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/driver"
 	"github.com/graftplatform/graft/internal/store"
@@ -59,9 +57,20 @@ func (w *world) nextOwner(component *driver.Container, except string) *graft.Ins
 	return next
 }
 
-// claims is whether a service of an installation bears a component's name.
+// claims is whether an installation wants to replace a component.
 func (w *world) claims(inst *graft.Installation, component *driver.Container) bool {
-	return slices.ContainsFunc(inst.Services, func(s graft.Service) bool { return w.settings.bears(component, s.Name) })
+	return w.claimant(inst, component) != ""
+}
+
+// claimant returns the service of an installation that bears a component's name
+// and has not made room for it; "" if there is none.
+func (w *world) claimant(inst *graft.Installation, component *driver.Container) string {
+	for i := range inst.Services {
+		if name := inst.Services[i].Name; w.settings.bears(component, name) && !withdrawn(inst, name) {
+			return name
+		}
+	}
+	return ""
 }
 
 func newer(a, b *graft.Installation) bool {

@@ -16,15 +16,15 @@ const (
 	conflictComponent = "component"
 )
 
-// obstacle returns the first thing that stands in the way of containers that
-// have yet to be created; nil if nothing does.
-func (w *world) obstacle(inst *graft.Installation, wants []*want) error {
+// obstacle returns the first thing that stands in the way of a container that
+// has yet to be created; nil if nothing does.
+func (w *world) obstacle(inst *graft.Installation, v *want) error {
 	c := conflicts{w: w, inst: inst}
-	for _, v := range wants {
-		c.service(v)
+	c.service(v)
+	if v.fresh() && v.behind == nil {
+		c.networks()
+		c.volumes()
 	}
-	c.networks()
-	c.volumes()
 	if len(c.all) == 0 {
 		return nil
 	}

@@ -76,6 +76,7 @@ func (p *plan) noteComponentDrift(w *world, v *want) {
 	switch {
 	case v.former != nil:
 		p.componentDrifted(v, "somebody made it anew as %s; it steps aside", c.Name)
+	case v.anew: // what it is will be seen
 	case c == nil:
 		p.componentDrifted(v, "somebody removed its container; it is made again")
 	case c.ID != v.swap.ContainerID: // it was just made again

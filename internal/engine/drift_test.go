@@ -80,6 +80,36 @@ func TestComposeMakesTheComponentAnew(t *testing.T) {
 	}
 }
 
+// Docker Compose connects a container to its second network after it has created
+// it: what is written down of it is the whole.
+func TestComposeMakesAComponentOnTwoNetworksAnew(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		ctx := context.Background()
+		was := composed()
+		was.Endpoints = append(was.Endpoints, driver.Endpoint{Network: "second", Aliases: []string{"scheduler"}})
+		old := h.driver.AddContainer(was)
+		id := h.install(plainPlugin).ID
+		h.await(id, graft.StatusActive)
+		anew := was
+		anew.Name, anew.State, anew.Endpoints = "0123456789ab_cluster_scheduler", driver.StateCreated, was.Endpoints[:1]
+		made := h.driver.AddContainer(anew)
+		h.pass(time.Second)
+		try(t, h.driver.Connect(ctx, made, was.Endpoints[1]))
+		try(t, h.driver.Remove(ctx, old))
+		h.pass(time.Minute)
+		h.answers(id)
+		h.delete(id)
+		h.answers("")
+		if back := h.container("cluster_scheduler"); back.ID != made || len(back.Endpoints) != 2 {
+			t.Errorf("it is not whole: %+v", back)
+		}
+		if all := h.snapshot().Containers; len(all) != 1 {
+			t.Errorf("%d containers are left", len(all))
+		}
+	})
+}
+
 // A component of which there are two is not half replaced.
 func TestComponentWithTwoContainersIsRefused(t *testing.T) {
 	t.Parallel()

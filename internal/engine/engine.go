@@ -75,12 +75,14 @@ type Engine struct {
 
 	operations sync.WaitGroup
 	mu         sync.Mutex
-	running    map[string]underway // by installation id
+	running    map[string]underway // by installation id; pulls of repairs by that and the image
 	failures   map[string]attempts
-	retries    map[string]int    // by installation id: how often it was revived
-	away       bool              // the runtime did not answer the last time
-	unread     map[string]bool   // installations whose logs have not been read since they failed
-	names      map[string]string // of addons, by installation id
+	paused     map[string]map[string]attempts // by installation id and group: repairs that failed
+	pulled     map[string]map[string]bool     // by installation id: images that were brought for it
+	retries    map[string]int                 // by installation id: how often it was revived
+	away       bool                           // the runtime did not answer the last time
+	unread     map[string]bool                // installations whose logs have not been read since they failed
+	names      map[string]string              // of addons, by installation id
 }
 
 // New makes an engine; Run makes it work.
@@ -100,7 +102,8 @@ func New(options Options) (*Engine, error) {
 		metrics: newMetrics(options.Metrics), tracer: options.Tracer,
 		portTaken: options.PortTaken,
 		wake:      make(chan struct{}, 1), answers: make(chan struct{}), changed: newPulse(), updated: newPulse(),
-		running: map[string]underway{}, failures: map[string]attempts{}, retries: map[string]int{},
+		running: map[string]underway{}, failures: map[string]attempts{},
+		paused: map[string]map[string]attempts{}, pulled: map[string]map[string]bool{}, retries: map[string]int{},
 		unread: map[string]bool{}, names: map[string]string{},
 	}
 	e.journal, e.limits = newJournal(options.Store, e.log), newLimits(e.metrics)

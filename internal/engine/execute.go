@@ -59,6 +59,8 @@ type executor struct {
 	gaps map[string]time.Time // by component: since when nobody answers
 	// hushed are the components for whose sake others are kept from looking.
 	hushed map[string]bool
+	// failures are the operations that failed, in that order.
+	failures []*operationError
 }
 
 // reporter is told what an executor does.
@@ -70,9 +72,9 @@ type reporter interface {
 }
 
 // run carries out a plan: each operation once all that it comes after have
-// succeeded. After the first failure no further operation is started; the error
-// is that failure's. When ctx ends, what is under way is given up, but for an
-// exchange that has begun.
+// succeeded. After the first failure no further operation is started, unless the
+// services are looked after one by one; the error is that failure's. When ctx
+// ends, what is under way is given up, but for an exchange that has begun.
 func (x *executor) run(ctx context.Context, p *plan) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -107,7 +109,10 @@ func (x *executor) run(ctx context.Context, p *plan) error {
 				ending = context.WithoutCancel(ctx)
 			}
 			if err := x.execute(ending, p, o); err != nil {
-				cancel(err)
+				x.failed(err)
+				if !p.apart {
+					cancel(err)
+				}
 				return
 			}
 			succeeded[i] = true
@@ -117,7 +122,20 @@ func (x *executor) run(ctx context.Context, p *plan) error {
 		<-done[i]
 	}
 	x.allOver()
-	return context.Cause(ctx)
+	if err := context.Cause(ctx); err != nil || len(x.failures) == 0 {
+		return err
+	}
+	return x.failures[0]
+}
+
+func (x *executor) failed(err error) {
+	var failure *operationError
+	if !errors.As(err, &failure) {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.failures = append(x.failures, failure)
 }
 
 // enter waits until an operation may be carried out. The steps of an exchange

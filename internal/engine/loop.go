@@ -130,7 +130,7 @@ func (e *Engine) world(ctx context.Context) (*world, error) {
 	}
 	w := &world{
 		settings: e.settings, snapshot: snapshot, swaps: swaps, installs: installs,
-		gated: e.observer.gates(), resting: e.observer.budget.resting(time.Now()), records: map[string]*driver.Container{},
+		gated: e.observer.gates(), resting: e.observer.budget.resting(time.Now()), now: time.Now(), pulling: e.pulling(), probes: e.observer.prober.reasons(), records: map[string]*driver.Container{},
 	}
 	for i := range swaps {
 		if w.records[swaps[i].Component], err = recorded(&swaps[i]); err != nil {
@@ -228,29 +228,52 @@ func (e *Engine) advance(ctx context.Context, w *world, inst *graft.Installation
 		return again(err)
 	}
 	p := planFor(w, inst)
-	switch {
-	case slices.ContainsFunc(p.components, func(c string) bool { return held[c] }):
+	if slices.ContainsFunc(p.components, func(c string) bool { return held[c] }) {
 		return time.Time{} // whoever holds it wakes the loop when it is done
+	}
+	var later time.Time
+	if p.apart {
+		p, later = e.due(ctx, inst, p)
+	}
+	if p.soon {
+		later = sooner(later, time.Now().Add(creationTime))
+	}
+	if len(p.operations) == 0 {
+		return sooner(later, e.rest(ctx, w, inst, p))
+	}
+	if settled(inst) && wantsUp(inst) {
+		later = sooner(later, e.settle(ctx, w, inst)) // what is about to be repaired did fail
+	}
+	if at := e.retryAt(inst, p); time.Now().Before(at) {
+		return sooner(later, at)
+	}
+	if w.takesOver(p) { // whoever is in place must not wait for images of another
+		if missing := e.pullFirst(ctx, inst, p); missing {
+			return time.Time{}
+		}
+	}
+	for _, component := range p.components {
+		held[component] = true
+	}
+	e.launch(ctx, inst.ID, inst, p)
+	return later
+}
+
+// rest is for an installation for which nothing can be done now.
+func (e *Engine) rest(ctx context.Context, w *world, inst *graft.Installation, p *plan) time.Time {
+	switch {
 	case p.refusal != "":
 		return e.refused(ctx, w, inst, p)
 	case p.waiting != "":
 		details := e.detailsOf(inst)
 		details.Step = p.waiting
-		return again(e.write(ctx, inst, inst.Status, details, inst.Logs))
-	case len(p.operations) == 0:
-		return sooner(e.settle(ctx, w, inst), e.revive(ctx, w, inst))
+		return sooner(time.Now().Add(longPull), again(e.write(ctx, inst, inst.Status, details, inst.Logs)))
 	}
-	if settled(inst) && wantsUp(inst) {
-		e.settle(ctx, w, inst) // what is about to be repaired did fail
+	readmitted, next := e.readmit(ctx, w, inst)
+	if readmitted {
+		return next
 	}
-	if at := e.retryAt(inst); time.Now().Before(at) {
-		return at
-	}
-	for _, component := range p.components {
-		held[component] = true
-	}
-	e.launch(ctx, inst, p)
-	return time.Time{}
+	return sooner(next, sooner(e.settle(ctx, w, inst), e.revive(ctx, w, inst)))
 }
 
 // refused writes down why nothing can be done.
@@ -261,9 +284,7 @@ func (e *Engine) refused(ctx context.Context, w *world, inst *graft.Installation
 		return again(e.write(ctx, inst, inst.Status, details, inst.Logs))
 	}
 	if settled(inst) {
-		a := assess(w, inst, time.Now())
-		a.details.Reason = p.refusal
-		return sooner(a.wake, again(e.write(ctx, inst, a.status, &a.details, e.logsFor(ctx, w, inst, &a))))
+		return e.refusedPart(ctx, w, inst, p)
 	}
 	e.log.Warn("installation refused", "addon", inst.Name, "installation", inst.ID, "reason", p.refusal)
 	e.metrics.operationRefused(purposeOf(inst))
@@ -277,9 +298,33 @@ func (e *Engine) refused(ctx context.Context, w *world, inst *graft.Installation
 	return again(err)
 }
 
+// refusedPart is for an installation that has been up, and of which something
+// can't be repaired. A plugin that somebody waits for makes room.
+func (e *Engine) refusedPart(ctx context.Context, w *world, inst *graft.Installation, p *plan) time.Time {
+	awaited := w.awaited(inst)
+	for _, v := range p.blocked {
+		if slices.Contains(awaited, v.service.Name) {
+			return again(e.withdraw(ctx, w, inst, []string{v.service.Name},
+				graft.Withdrawal{Reason: graft.ErrorMessage(v.blocked), Blocked: true}))
+		}
+	}
+	a := assess(w, inst, time.Now())
+	a.details.Reason = p.refusal
+	if len(p.blocked) == 0 { // it is a component that can't come back
+		a.details.Outcome = graft.OutcomeNotRestored
+	}
+	return sooner(a.wake, again(e.write(ctx, inst, a.status, &a.details, e.logsFor(ctx, w, inst, &a))))
+}
+
 // settle writes down how an installation is that needs nothing done.
 func (e *Engine) settle(ctx context.Context, w *world, inst *graft.Installation) time.Time {
 	a := assess(w, inst, time.Now())
+	if reason, at := e.trouble(inst.ID); reason != "" && len(a.details.FailedServices) > 0 {
+		a.details.Reason += "; " + reason
+		if at = at.Round(time.Millisecond).UTC(); a.details.RetryAt == nil {
+			a.details.RetryAt = &at
+		}
+	}
 	if settled(inst) && a.status != inst.Status && len(a.details.FailedServices) > 0 {
 		// That it failed is told at once. The runtime answers no question about
 		// a container for as long as it clears up after its process; the logs

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +56,8 @@ type operation struct {
 	cause  string
 	// after lists the operations, by index, that must have succeeded before.
 	after []int
+	// group is what the operation is for, usually a service.
+	group string
 	// follows is true for all but the first step of an exchange between two
 	// containers: once it has begun, it is not interrupted, for between its
 	// steps nobody answers to the component's name.
@@ -106,10 +109,19 @@ type gap struct {
 type plan struct {
 	installation *graft.Installation
 	operations   []operation
-	// refusal is why nothing must be done; there are no operations then.
+	// apart is whether the services are looked after one by one: what fails for
+	// one of them keeps nothing of the others from being done.
+	apart bool
+	// soon is whether to look again soon.
+	soon bool
+	// pulls is whether the plan only brings images.
+	pulls bool
+	// refusal is why something must not be done; the operations, if there are
+	// any, are what can be done all the same.
 	refusal string
 	code    graft.Code // what kind of refusal it is
-	// waiting is whom the installation waits for; there are no operations then.
+	blocked []*want    // the services that it is about, of an installation that has been up
+	// waiting is whom something waits for.
 	waiting string
 	// swaps are the components that step aside or come back.
 	swaps []graft.PlannedSwap
@@ -143,15 +155,56 @@ func (p *plan) all() []int {
 	return indices
 }
 
+// refuse notes why something must not be done. The first reason counts.
+func (p *plan) refuse(err error) {
+	if p.refusal == "" {
+		p.refusal, p.code = graft.ErrorMessage(err), graft.ErrorCode(err)
+	}
+}
+
+// without returns the plan without the operations that are to wait, whatever
+// comes after one of them, and the rest of what such an operation is for.
+func (p *plan) without(waits func(o *operation) bool) *plan {
+	dropped := make([]bool, len(p.operations))
+	groups := map[string]bool{}
+	for changed := true; changed; {
+		changed = false
+		for i := range p.operations {
+			o := &p.operations[i]
+			drop := waits(o) || groups[o.group] || slices.ContainsFunc(o.after, func(before int) bool { return dropped[before] })
+			if !drop || dropped[i] {
+				continue
+			}
+			dropped[i], changed = true, true
+			if o.group != "" {
+				groups[o.group] = true
+			}
+		}
+	}
+	rest := *p
+	rest.operations = nil
+	at := make([]int, len(p.operations))
+	for i, o := range p.operations {
+		if dropped[i] {
+			continue
+		}
+		o.after = slices.Clone(o.after)
+		for j, before := range o.after {
+			o.after[j] = at[before]
+		}
+		at[i] = rest.add(o)
+	}
+	return &rest
+}
+
 // String prints the plan, one operation a line with its cause.
 func (p *plan) String() string {
+	var b strings.Builder
 	if p.refusal != "" {
-		return "refused: " + p.refusal + "\n"
-	}
-	if len(p.operations) == 0 {
+		fmt.Fprintf(&b, "refused: %s\n", p.refusal)
+	} else if len(p.operations) == 0 {
 		return "nothing to do\n"
 	}
-	var b strings.Builder
 	for _, o := range p.operations {
 		fmt.Fprintf(&b, "%s %s (%s)\n", o.kind, o.target, o.cause)
 	}

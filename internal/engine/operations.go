@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/graftplatform/graft"
-	"github.com/graftplatform/graft/internal/driver"
 )
 
 // Back-off of what is tried again.
@@ -35,6 +34,7 @@ type attempts struct {
 	generation int64
 	count      int
 	next       time.Time
+	reason     string
 	plan       string // the last that was carried out
 	at         time.Time
 }
@@ -44,10 +44,26 @@ func (e *Engine) busy() map[string]bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	busy := make(map[string]bool, len(e.running))
-	for id := range e.running {
-		busy[id] = true
+	for key := range e.running {
+		busy[key] = true
 	}
 	return busy
+}
+
+// longPull is how long images may take that somebody waits for.
+const longPull = 3 * time.Second
+
+// pulling returns the installations that have waited for images for long.
+func (e *Engine) pulling() map[string]bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	pulling := map[string]bool{}
+	for _, r := range e.running {
+		if r.pulls && time.Since(r.begin) >= longPull {
+			pulling[r.installation] = true
+		}
+	}
+	return pulling
 }
 
 // holding returns the components that operations under way have to do with, and
@@ -66,33 +82,37 @@ func (e *Engine) holding() map[string]bool {
 
 // underway is an operation that is being carried out.
 type underway struct {
-	cancel     context.CancelCauseFunc
-	components []string
+	installation string
+	begin        time.Time
+	pulls        bool // it only brings images
+	cancel       context.CancelCauseFunc
+	components   []string
 }
 
-// launch executes a plan in the background.
-func (e *Engine) launch(ctx context.Context, inst *graft.Installation, p *plan) {
+// launch executes a plan in the background. Under the key no other one is
+// executed meanwhile.
+func (e *Engine) launch(ctx context.Context, key string, inst *graft.Installation, p *plan) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	e.mu.Lock()
-	e.running[inst.ID] = underway{cancel, p.components}
+	e.running[key] = underway{inst.ID, time.Now(), p.pulls, cancel, p.components}
 	e.mu.Unlock()
 	// Whoever changed the spec since it was read found nothing to interrupt.
 	if now, err := e.store.Installation(ctx, inst.ID); err != nil || now.Generation != inst.Generation {
 		cancel(errSpecChanged)
-		e.released(inst.ID)
+		e.released(key)
 		return
 	}
 	e.operations.Go(func() {
 		e.operate(ctx, inst, p)
 		cancel(nil)
-		e.released(inst.ID)
+		e.released(key)
 	})
 }
 
-// released notes that an installation's operation is over.
-func (e *Engine) released(id string) {
+// released notes that an operation is over.
+func (e *Engine) released(key string) {
 	e.mu.Lock()
-	delete(e.running, id)
+	delete(e.running, key)
 	e.mu.Unlock()
 	e.updated.beat()
 	e.poke()
@@ -111,11 +131,7 @@ func (e *Engine) operate(ctx context.Context, inst *graft.Installation, p *plan)
 		limits: e.limits, hush: e.hush, log: log, report: r,
 	}
 	err := x.run(ctx, p)
-	if err == nil {
-		e.noteSuccess(inst, p)
-	} else {
-		e.finish(ctx, inst, err)
-	}
+	e.judge(ctx, inst, p, x.failures, err)
 	outcome := endOf(err)
 	if err != nil && ctx.Err() != nil && outcome != endFailed {
 		outcome = endInterrupted
@@ -141,19 +157,36 @@ func (e *Engine) stopOperations() {
 func (e *Engine) interrupt(id string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if r, ok := e.running[id]; ok {
-		r.cancel(errSpecChanged)
+	for _, r := range e.running {
+		if r.installation == id {
+			r.cancel(errSpecChanged)
+		}
 	}
+	delete(e.pulled, id)
+	delete(e.paused, id)
 	delete(e.failures, id)
 	delete(e.retries, id)
 	e.observer.budget.forgive(id)
 }
 
-// finish judges how a plan's execution failed.
-func (e *Engine) finish(ctx context.Context, inst *graft.Installation, err error) {
-	if ctx.Err() != nil { // interrupted: whatever is next is planned anew
-		return
+// judge says what follows from how a plan's execution ended.
+func (e *Engine) judge(ctx context.Context, inst *graft.Installation, p *plan, failures []*operationError, err error) {
+	switch {
+	case p.pulls && err == nil:
+		e.notePulled(inst, p)
+	case err == nil:
+		e.noteSuccess(inst, p)
+	case ctx.Err() != nil: // interrupted: whatever is next is planned anew
+	case p.apart:
+		e.noteGroups(inst, p, failures)
+		e.repairFailed(ctx, inst, failures)
+	default:
+		e.finish(ctx, inst, err)
 	}
+}
+
+// finish judges how a plan's execution failed that is carried out as a whole.
+func (e *Engine) finish(ctx context.Context, inst *graft.Installation, err error) {
 	reason := err.Error()
 	var failed *operationError
 	if errors.As(err, &failed) {
@@ -182,7 +215,7 @@ func (e *Engine) finish(ctx context.Context, inst *graft.Installation, err error
 	case !wantsUp(inst):
 		stuck(details, reason)
 		_ = e.write(ctx, inst, inst.Status, details, inst.Logs) // in the log; the next attempt says it again
-	case temporary, settled(inst) && (count < attemptsToInstall || !e.standsIn(ctx, inst)):
+	case temporary:
 		_ = e.write(ctx, inst, inst.Status, details, e.keptLogs(ctx, inst))
 	default:
 		if failed.causeMayGo() {
@@ -220,31 +253,6 @@ func (e *Engine) keptLogs(ctx context.Context, inst *graft.Installation) string 
 	return e.lastLines(ctx, w, inst, a.details.FailedServices)
 }
 
-// standsIn is whether an installation is in a component's place, or is to take
-// it from one that goes, and its plugin does not run: then somebody waits for it
-// to give up.
-func (e *Engine) standsIn(ctx context.Context, inst *graft.Installation) bool {
-	w, err := e.world(ctx)
-	if err != nil {
-		return false
-	}
-	for i := range w.swaps {
-		swap := &w.swaps[i]
-		if swap.InstallationID != inst.ID {
-			owner := w.installation(swap.InstallationID)
-			if (owner == nil || !wantsUp(owner)) && w.claims(inst, w.record(swap)) {
-				return true
-			}
-			continue
-		}
-		c := currentOf(w.containersOf(inst.ID), inst.Service(swap.Service), inst.Images[swap.Service])
-		if c == nil || c.State != driver.StateRunning || c.Health == "unhealthy" {
-			return true
-		}
-	}
-	return false
-}
-
 // nextRetry is when the engine tries again by itself what it gave up.
 func (e *Engine) nextRetry(id string) time.Time {
 	e.mu.Lock()
@@ -268,13 +276,17 @@ func stuck(details *graft.StatusDetails, reason string) {
 // giveUp marks an installation as failed, with the last lines of its containers
 // while they are still there. The next plan takes everything back.
 func (e *Engine) giveUp(ctx context.Context, inst *graft.Installation, details *graft.StatusDetails) error {
-	details.GaveUp = true
 	logs := inst.Logs
 	if w, err := e.world(ctx); err == nil {
 		a := assess(w, inst, time.Now())
-		details.FailedServices, details.Services = a.details.FailedServices, a.details.Services
 		logs = e.lastLines(ctx, w, inst, a.details.FailedServices)
+		if inst.Activated && a.status == graft.StatusPartiallyActive && w.placesTaken(inst) {
+			a.details.Reason = details.Reason // it was up before, and most of it is: the rest is repaired
+			return e.write(ctx, inst, a.status, &a.details, logs)
+		}
+		details.FailedServices, details.Services = a.details.FailedServices, a.details.Services
 	}
+	details.GaveUp = true
 	if err := e.write(ctx, inst, graft.StatusFailed, details, logs); err != nil {
 		return err
 	}
@@ -316,6 +328,7 @@ func (e *Engine) noteSuccess(inst *graft.Installation, p *plan) {
 	defer e.mu.Unlock()
 	if inst.Desired == graft.DesiredRemoved {
 		delete(e.failures, inst.ID) // it is forgotten
+		delete(e.pulled, inst.ID)
 		return
 	}
 	text, now := p.String(), time.Now()
@@ -329,12 +342,13 @@ func (e *Engine) noteSuccess(inst *graft.Installation, p *plan) {
 	e.failures[inst.ID] = f
 }
 
-// retryAt is when the next attempt may be made; zero: now.
-func (e *Engine) retryAt(inst *graft.Installation) time.Time {
+// retryAt is when the next attempt may be made; zero: now. If services are looked
+// after one by one, it is the very same plan that has to wait.
+func (e *Engine) retryAt(inst *graft.Installation, p *plan) time.Time {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	f := e.failures[inst.ID]
-	if f.generation != inst.Generation {
+	if f.generation != inst.Generation || p.apart && f.plan != p.String() {
 		return time.Time{}
 	}
 	return f.next

@@ -29,11 +29,17 @@ func gaveUp(inst *graft.Installation) bool {
 }
 
 // settled is whether the spec as it is now has been reached once. From then on
-// a failed operation is a failed repair: it is tried again, and nothing is
-// taken back.
+// a failed operation is a failed repair: it is tried again, nothing is taken
+// back, and each service is looked after by itself.
 func settled(inst *graft.Installation) bool {
 	return inst.Details != nil && inst.Details.Generation == inst.Generation &&
-		inst.Details.Outcome == graft.OutcomeDone
+		(inst.Details.Outcome == graft.OutcomeDone || len(inst.Details.Withdrawn) > 0)
+}
+
+// withdrawn is whether a service's plugin made room for its component.
+func withdrawn(inst *graft.Installation, service string) bool {
+	return inst.Details != nil && inst.Details.Generation == inst.Generation &&
+		slices.ContainsFunc(inst.Details.Withdrawn, func(x graft.Withdrawal) bool { return x.Service == service })
 }
 
 // want is what a service's container should be.
@@ -43,28 +49,39 @@ type want struct {
 	current   *driver.Container
 	component *driver.Container // what it replaces, as it was before; nil for an extension
 	swap      *store.Swap       // the component is written down already
+	anew      bool              // somebody is about to make the component anew
 	former    *store.Swap       // so was another container of it, before somebody made it anew
 	way       graft.SwapWay     // how it takes the component's place
 	reason    string            // why not in a warm way
 	behind    *graft.Installation
 	policy    string // when it is to be started again
+	blocked   error  // what is in its way
 }
 
 // fresh is whether the container has yet to be created.
 func (v *want) fresh() bool { return v.current == nil }
 
 // planUp makes an installation's containers be there and run. What can fail is
-// done first, while whatever runs is still running.
+// done first, while whatever runs is still running. What is in the way of one
+// service is the refusal of the whole, unless all have been up: then the others
+// are looked after all the same.
 func planUp(w *world, inst *graft.Installation) *plan {
-	p := &plan{installation: inst}
-	wants, err := w.wants(inst)
-	if err == nil {
-		err = w.obstacle(inst, wants)
-	}
-	if err != nil {
-		return refusal(inst, err)
+	p := &plan{installation: inst, apart: settled(inst)}
+	var wants []*want
+	for _, v := range w.wants(inst) {
+		p.soon = p.soon || v.anew
+		switch {
+		case v.blocked == nil:
+			wants = append(wants, v)
+		case !p.apart:
+			return refusal(inst, v.blocked)
+		default:
+			p.blocked = append(p.blocked, v)
+			p.refuse(v.blocked)
+		}
 	}
 	p.touches(w, wants)
+	p.withdraw(w)
 	p.removeStrays(w, wants)
 	p.prepare(w, wants)
 	p.reconnect(w, wants)
@@ -75,6 +92,47 @@ func planUp(w *world, inst *graft.Installation) *plan {
 	p.keepComponents(w, wants)
 	p.noteDrift(w, wants)
 	return p
+}
+
+// withdraw puts the components back whose plugins could not stay.
+func (p *plan) withdraw(w *world) {
+	containers := w.containersOf(p.installation.ID)
+	for _, swap := range w.swapsOf(p.installation.ID) {
+		if withdrawn(p.installation, swap.Service) {
+			from := len(p.operations)
+			p.putBack(w, swap, &containers, fmt.Sprintf("service %s could not stay in its place", swap.Service))
+			p.group(from, swap.Service)
+		}
+	}
+}
+
+// group marks the operations from the i-th on that have no mark yet: what has
+// one mark is carried out whole or not at all.
+func (p *plan) group(from int, name string) {
+	for i := from; i < len(p.operations); i++ {
+		if p.operations[i].group == "" {
+			p.operations[i].group = name
+		}
+	}
+}
+
+// before returns what must have been done before the next operation for a
+// service: everything so far, or, if the services are looked after one by one,
+// what is done for this one.
+func (p *plan) before(v *want) []int {
+	if !p.apart {
+		return p.all()
+	}
+	var before []int
+	for i := range p.operations {
+		o := &p.operations[i]
+		own := o.group == v.service.Name
+		shared := o.kind == opCreateNetwork || o.kind == opCreateVolume
+		if own || o.group == "" && shared || o.kind == opPull && o.target == p.installation.Images[v.service.Name] {
+			before = append(before, i)
+		}
+	}
+	return before
 }
 
 // refusal is the plan to do nothing, and why.
@@ -97,24 +155,30 @@ func (p *plan) touches(w *world, wants []*want) {
 }
 
 // wants pairs the services of an installation with their containers and
-// components, dependencies before those who depend on them.
-func (w *world) wants(inst *graft.Installation) ([]*want, error) {
+// components, dependencies before those who depend on them. Those that were
+// withdrawn are not wanted.
+func (w *world) wants(inst *graft.Installation) []*want {
 	containers := w.containersOf(inst.ID)
 	var wants []*want
 	owner := map[string]string{} // container name → service
 	for _, service := range dependencyOrder(inst.Services) {
-		v, err := w.want(inst, containers, service)
-		if err != nil {
-			return nil, err
+		if withdrawn(inst, service.Name) {
+			continue
 		}
-		if other, taken := owner[v.name]; taken {
-			return nil, graft.Errorf(graft.CodeRefused, "services %q and %q would both be container %q here; rename one of them",
+		v, err := w.want(inst, containers, service)
+		switch other, taken := owner[v.name]; {
+		case err != nil:
+			v.blocked = err
+		case taken:
+			v.blocked = graft.Errorf(graft.CodeRefused, "services %q and %q would both be container %q here; rename one of them",
 				other, service.Name, v.name)
+		default:
+			v.blocked = w.obstacle(inst, v)
 		}
 		owner[v.name] = service.Name
 		wants = append(wants, v)
 	}
-	return wants, nil
+	return wants
 }
 
 // want pairs one service with its container and component. On an error it has
@@ -152,6 +216,8 @@ func (w *world) replace(inst *graft.Installation, v *want) error {
 	if twin := w.twin(component); twin != nil && v.swap == nil {
 		return graft.Errorf(graft.CodeRefused, "component %q has two containers, %q and %q; remove the one that is not needed",
 			v.service.Name, component.Name, twin.Name)
+	} else if twin != nil && w.unfinished(twin) {
+		v.anew = true
 	} else if twin != nil { // somebody made it anew meanwhile: that is the component now
 		v.former, v.swap = v.swap, nil
 		component = called(twin, component.Name)
@@ -207,17 +273,20 @@ func (v *want) isReplacedBy(w *world, c *driver.Container) bool {
 // more.
 func (p *plan) removeStrays(w *world, wants []*want) {
 	for _, c := range w.containersOf(p.installation.ID) {
+		service := c.Labels[driver.ServiceLabel]
 		wanted := func(v *want) bool {
 			if v.behind != nil { // who is before it ends it, unless it only got as far as the warm network
-				return v.service.Name == c.Labels[driver.ServiceLabel] && w.inPlace(c, v.name)
+				return v.service.Name == service && w.inPlace(c, v.name)
 			}
 			return v.current != nil && v.current.ID == c.ID
 		}
-		if slices.ContainsFunc(wants, wanted) {
+		leaving := withdrawn(p.installation, service) && w.swapOf(p.installation.ID, service) != nil
+		blocked := slices.ContainsFunc(p.blocked, func(v *want) bool { return v.service.Name == service })
+		if leaving || blocked || slices.ContainsFunc(wants, wanted) {
 			continue
 		}
 		p.add(operation{
-			kind: opRemove, target: c.Name, id: c.ID,
+			kind: opRemove, target: c.Name, id: c.ID, group: service,
 			cause: "no service of the addon wants it as it is",
 		})
 	}
@@ -225,14 +294,18 @@ func (p *plan) removeStrays(w *world, wants []*want) {
 
 // start adds the starts, each after what its service depends on.
 func (p *plan) start(w *world, wants []*want) {
-	created := p.all()
 	last := map[string]int{}  // service → index of its last operation
 	waits := map[string]int{} // service and condition → index of the wait
+	created := map[*want][]int{}
+	for _, v := range wants {
+		created[v] = p.before(v)
+	}
 	for _, v := range wants {
 		if v.behind != nil {
 			continue
 		}
-		after, cause := slices.Clone(created), startCause(w, v)
+		from := len(p.operations)
+		after, cause := slices.Clone(created[v]), startCause(w, v)
 		if cause != "" { // one that runs already awaits nobody
 			for _, name := range sortedKeys(v.service.DependsOn) {
 				if i, ok := p.dependency(wants, name, v.service.DependsOn[name].Condition, last, waits); ok {
@@ -254,6 +327,7 @@ func (p *plan) start(w *world, wants []*want) {
 		case !v.fresh():
 			p.repair(w, v, after)
 		}
+		p.group(from, v.service.Name)
 	}
 }
 
@@ -276,7 +350,9 @@ func (p *plan) dependency(wants []*want, name, condition string, last, waits map
 	o := operation{
 		kind: opWait, target: wants[i].name, id: wants[i].name, until: condition,
 		cause: fmt.Sprintf("others depend on service %s: %s", name, condition),
-		after: p.all(),
+	}
+	if !p.apart {
+		o.after = p.all()
 	}
 	if starting {
 		o.after = []int{started}

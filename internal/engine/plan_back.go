@@ -10,30 +10,35 @@ import (
 )
 
 // putBack adds the return of a component. The plugin's containers are taken out
-// of containers. It is false when nothing else may be planned: another addon is
-// to take the place over, the component has to be made again first, or something
-// is in the way, and the plan is a refusal.
+// of containers. It is false when the component is not back after that: another
+// addon is to take the place over, the component has to be made again first, or
+// something is in the way.
 func (p *plan) putBack(w *world, swap *store.Swap, containers *[]*driver.Container, cause string) bool {
-	was, err := recorded(swap)
-	if err != nil {
-		return p.block(err)
-	}
 	p.components = append(p.components, swap.Component)
-	if next := w.nextOwner(was, p.installation.ID); next != nil {
-		p.operations, p.waiting = nil, fmt.Sprintf("addon %q takes the place of component %q over first", next.Name, swap.Component)
-		return false
-	}
-	b := back{
-		chain: chain{p: p, cause: cause}, w: w, swap: swap, was: was,
-		component: w.aliveComponent(was, swap),
-	}
+	var plugins []*driver.Container
 	*containers = slices.DeleteFunc(*containers, func(c *driver.Container) bool {
 		if c.Labels[driver.ServiceLabel] != swap.Service {
 			return false
 		}
-		b.plugins = append(b.plugins, c)
+		plugins = append(plugins, c)
 		return true
 	})
+	was, err := recorded(swap)
+	if err != nil {
+		p.refuse(err)
+		return false
+	}
+	b := back{
+		chain: chain{p: p, cause: cause}, w: w, swap: swap, was: was, plugins: plugins,
+		component: w.aliveComponent(was, swap),
+	}
+	// Who is next takes the place over, unless that would take longer than to put
+	// the component back meanwhile.
+	next := w.nextOwner(was, p.installation.ID)
+	if next != nil && (b.incumbent() != nil && !w.pulling[next.ID] || w.atHand(next, swap.Component)) {
+		p.waiting = fmt.Sprintf("addon %q takes the place of component %q over first", next.Name, swap.Component)
+		return false
+	}
 	holder := w.container(swap.Component)
 	if holder != nil && (w.owned(holder.Labels, p.installation.ID) || (b.component != nil && holder.ID == b.component.ID)) {
 		holder = nil
@@ -43,22 +48,24 @@ func (p *plan) putBack(w *world, swap *store.Swap, containers *[]*driver.Contain
 		b.withdraw(w.twin(was)) // somebody made it anew: it is back
 		return true
 	case holder != nil:
-		return p.block(graft.Errorf(graft.CodeConflict, "component %q can't be put back: another container has its name now; remove or rename that one", swap.Component))
+		p.refuse(graft.Errorf(graft.CodeConflict, "component %q can't be put back: another container has its name now; remove or rename that one", swap.Component))
+		return false
 	case b.component == nil:
 		p.recreate(swap, was, nil)
 		return false // what comes next depends on the new container
 	}
 	if err := b.obstacle(); err != nil {
-		return p.block(err)
+		p.refuse(err)
+		return false
 	}
 	b.run()
 	return true
 }
 
-// block makes the plan a refusal.
-func (p *plan) block(err error) bool {
-	p.operations, p.refusal, p.code = nil, graft.ErrorMessage(err), graft.ErrorCode(err)
-	return false
+// atHand is whether an installation has a container that can take a component's
+// place at once.
+func (w *world) atHand(inst *graft.Installation, component string) bool {
+	return slices.ContainsFunc(w.pluginsFor(component), func(c *driver.Container) bool { return w.owned(c.Labels, inst.ID) })
 }
 
 // recreate adds the making of a component that somebody removed while a plugin
@@ -91,14 +98,20 @@ func (p *plan) adopt(swap *store.Swap, c *driver.Container) []int {
 // It comes last, so that what fails here keeps nothing else from being done.
 func (p *plan) keepComponents(w *world, wants []*want) {
 	for _, v := range wants {
-		if v.component == nil || v.swap == nil {
+		if v.component == nil || v.swap == nil || v.anew {
 			continue
 		}
+		from := len(p.operations)
+		var after []int
+		if !p.apart {
+			after = p.all()
+		}
 		if c := w.aliveComponent(v.component, v.swap); c == nil {
-			p.recreate(v.swap, v.component, p.all())
+			p.recreate(v.swap, v.component, after)
 		} else {
 			p.adopt(v.swap, c)
 		}
+		p.group(from, "component "+v.name)
 	}
 }
 

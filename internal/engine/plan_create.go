@@ -25,7 +25,7 @@ func (p *plan) prepare(w *world, wants []*want) {
 		image := inst.Images[v.service.Name]
 		if !pulled[image] {
 			pulled[image] = true
-			p.add(operation{kind: opPull, target: image, cause: fmt.Sprintf("image of service %s", v.service.Name)})
+			p.add(operation{kind: opPull, target: image, group: "image " + image, cause: fmt.Sprintf("image of service %s", v.service.Name)})
 		}
 	}
 	p.createNetworks(w, needed)
@@ -104,7 +104,7 @@ func (p *plan) reconnect(w *world, wants []*want) {
 			}
 			p.add(operation{
 				kind: opConnect, target: v.current.Name + " to " + endpoint.Network, id: v.current.ID, endpoint: endpoint,
-				cause: fmt.Sprintf("service %s is to be on it", v.service.Name), after: p.all(),
+				cause: fmt.Sprintf("service %s is to be on it", v.service.Name), after: p.before(v), group: v.service.Name,
 			})
 		}
 	}
@@ -122,11 +122,16 @@ func (p *plan) creates(network string) bool {
 func (p *plan) create(w *world, wants []*want) error {
 	for _, v := range wants {
 		if v.behind == nil && v.component != nil && v.swap == nil {
+			from := len(p.operations)
 			p.record(w, v)
+			p.group(from, v.service.Name)
 		}
 	}
 	p.createWarmNetworks(w, wants)
-	ready := p.all()
+	ready := map[*want][]int{}
+	for _, v := range wants {
+		ready[v] = p.before(v)
+	}
 	for _, v := range wants {
 		if v.behind != nil || !v.fresh() {
 			continue
@@ -143,7 +148,7 @@ func (p *plan) create(w *world, wants []*want) error {
 		if v.component != nil && v.way == graft.SwapWarm {
 			spec.Endpoints = []driver.Endpoint{{Network: warmNetwork(v.name)}}
 		}
-		p.add(operation{kind: opCreate, target: name, cause: cause, after: ready, container: spec})
+		p.add(operation{kind: opCreate, target: name, cause: cause, after: ready[v], container: spec, group: v.service.Name})
 	}
 	return nil
 }

@@ -14,13 +14,14 @@ func planDown(w *world, inst *graft.Installation) *plan {
 	p.touches(w, nil)
 	cause := downCause(inst)
 	containers := w.containersOf(inst.ID)
+	back := true
 	for _, swap := range w.swapsOf(inst.ID) {
-		if !p.putBack(w, swap, &containers, cause) {
-			return p
-		}
+		back = p.putBack(w, swap, &containers, cause) && back
 	}
 	p.remove(inst, containers, cause)
-	p.removeResources(w, cause)
+	if back {
+		p.removeResources(w, cause)
+	}
 	return p
 }
 

@@ -111,7 +111,7 @@ func newStage(t *testing.T, name, state string) *stage {
 	t.Helper()
 	s := &stage{t: t, name: name, was: component("root_scheduler")}
 	s.was.NetworkMode = "oakestra"
-	s.w = &world{settings: testSettings, gated: map[string]string{}, resting: map[string]time.Time{}, snapshot: &driver.Snapshot{Networks: oakestra()}}
+	s.w = &world{settings: testSettings, now: time.Unix(2e9, 0), gated: map[string]string{}, resting: map[string]time.Time{}, snapshot: &driver.Snapshot{Networks: oakestra()}}
 	s.long = map[string]string{
 		"scheduler": s.was.Name, "aside": asideName(s.was.Name, s.was.ID), "aside-anew": asideName(s.was.Name, "anew"),
 		"standby": standbyName(s.was.Name, s.was.ID), "standby-anew": standbyName(s.was.Name, "anew"),
@@ -302,15 +302,15 @@ func (s *stage) container(who string, words []string) {
 
 // text prints a plan in short names, without causes.
 func (s *stage) text(p *plan) string {
+	var b strings.Builder
 	switch {
 	case p.refusal != "":
-		return s.short.Replace("refused: "+p.refusal) + "\n"
+		b.WriteString("refused: " + p.refusal + "\n")
 	case p.waiting != "":
-		return s.short.Replace("waits: "+p.waiting) + "\n"
+		b.WriteString("waits: " + p.waiting + "\n")
 	case len(p.operations) == 0:
 		return "nothing\n"
 	}
-	var b strings.Builder
 	inGap := false
 	for i := range p.operations {
 		o := &p.operations[i]

@@ -267,6 +267,23 @@ func (p *prober) reason(containerID string) string {
 	return ""
 }
 
+// reasons says why the last probes failed, by container; the others are left out.
+func (p *prober) reasons() map[string]string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var reasons map[string]string
+	for id, e := range p.probed {
+		if e.reason == "" {
+			continue
+		}
+		if reasons == nil {
+			reasons = map[string]string{}
+		}
+		reasons[id] = e.reason
+	}
+	return reasons
+}
+
 // stop ends all probes and waits for their goroutines; changed must not call
 // it. What is seen after that is starting.
 func (p *prober) stop() {

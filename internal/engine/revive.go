@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/graftplatform/graft"
@@ -15,25 +14,6 @@ func again(err error) time.Time {
 		return time.Now().Add(storeRetry)
 	}
 	return time.Time{}
-}
-
-// makeRoom gives up a plugin that has ended too often since it was put in its
-// place: the component comes back. It is false if there is none.
-func (e *Engine) makeRoom(ctx context.Context, w *world, inst *graft.Installation) (bool, error) {
-	if !wantsUp(inst) || !settled(inst) {
-		return false, nil
-	}
-	for _, swap := range w.swapsOf(inst.ID) {
-		c := currentOf(w.containersOf(inst.ID), inst.Service(swap.Service), inst.Images[swap.Service])
-		if c == nil || w.resting[c.ID].IsZero() {
-			continue
-		}
-		details := e.detailsOf(inst)
-		details.Reason = fmt.Sprintf("service %q was started again %d times within %v and did not stay up: component %s comes back",
-			swap.Service, e.observer.budget.retries, budgetWindow, swap.Component)
-		return true, e.giveUp(ctx, inst, details)
-	}
-	return false, nil
 }
 
 // revive tries an installation again that failed, when its time has come or what

@@ -124,7 +124,8 @@ func TestPluginThatRunsNowhere(t *testing.T) {
 	})
 }
 
-// A plugin that was active and then crashes again and again makes room.
+// A plugin that was active and then crashes again and again makes room; the rest
+// of its addon goes on.
 func TestPluginThatCrashesForEver(t *testing.T) {
 	t.Parallel()
 	run(t, func(h *harness) {
@@ -134,8 +135,12 @@ func TestPluginThatCrashesForEver(t *testing.T) {
 		h.await(id, graft.StatusActive)
 		h.driver.AddImage(imageOf("p"), fake.Behaviour{ExitAfter: time.Second, ExitCode: 7, Output: "broken\n"})
 		h.driver.Exit(h.container("cluster_scheduler").ID, 7)
+		side := h.container("cluster_side")
 		inst := h.awaitThat(id, "restored", restoredNow)
-		if inst.Status != graft.StatusFailed || !strings.Contains(inst.Details.Reason, "cluster_scheduler comes back") ||
+		if now := h.container("cluster_side"); now == nil || now.ID != side.ID || !now.StartedAt.Equal(side.StartedAt) {
+			t.Errorf("the other service was disturbed: %+v", now)
+		}
+		if inst.Status != graft.StatusPartiallyActive || !strings.Contains(inst.Details.Reason, "cluster_scheduler comes back") ||
 			!strings.Contains(inst.Logs, "cluster_scheduler | broken") {
 			t.Errorf("status %s, details %+v, logs %q", inst.Status, inst.Details, inst.Logs)
 		}

@@ -22,6 +22,9 @@ type world struct {
 	records  map[string]*driver.Container   // the swaps' components as they were, by name
 	gated    map[string]string              // containers, by id: the networks on which they passed the gate of a swap
 	resting  map[string]time.Time           // containers, by id, that ended too often: when to start them again
+	pulling  map[string]bool                // installations that have waited for images for long
+	probes   map[string]string              // containers, by id, whose last probe failed: why
+	now      time.Time
 }
 
 // owned is whether labels say that a thing belongs to that installation of
@@ -204,6 +207,15 @@ func (w *world) twin(component *driver.Container) *driver.Container {
 	}
 	return found
 }
+
+// unfinished is whether somebody may still be about to connect a container that
+// was just created to its networks. It answers to nobody meanwhile.
+func (w *world) unfinished(c *driver.Container) bool {
+	return c.State == driver.StateCreated && w.now.Sub(c.CreatedAt) < creationTime
+}
+
+// creationTime is how long Docker Compose takes at most to finish a container.
+const creationTime = 5 * time.Second
 
 // portHolder returns a running container that publishes a port which would
 // collide with p, apart from those that ignore names; nil if none.
