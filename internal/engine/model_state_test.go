@@ -26,6 +26,8 @@ type model struct {
 	before *driver.Snapshot
 	ids    [addons]string // of the installations; empty: not installed
 
+	others []string // containers that have ports which addons want
+
 	mu    sync.Mutex
 	own   bool            // the calls are the model's
 	gone  map[string]bool // images that no registry has
@@ -263,12 +265,17 @@ func isUp(inst *graft.Installation) bool {
 	return inst.Desired == graft.DesiredEnabled && (inst.Details == nil || !inst.Details.GaveUp)
 }
 
+// madeRoom is whether an installation's plugin made room for its component.
+func madeRoom(inst *graft.Installation, service string) bool {
+	return inst.Details != nil && slices.ContainsFunc(inst.Details.Withdrawn, func(x graft.Withdrawal) bool { return x.Service == service })
+}
+
 // entitled returns the installation that is to be in a component's place, ""
 // for none: of those that are up the newest.
 func (s *seen) entitled(component string) (id string) {
 	var newest time.Time
 	for _, inst := range s.installs {
-		if isUp(&inst) && inst.Service(component) != nil && inst.CreatedAt.After(newest) {
+		if isUp(&inst) && inst.Service(component) != nil && !madeRoom(&inst, component) && inst.CreatedAt.After(newest) {
 			id, newest = inst.ID, inst.CreatedAt
 		}
 	}

@@ -41,7 +41,7 @@ func TestModel(t *testing.T) {
 const (
 	plain     = iota // a plugin for the component with a host port
 	top              // another one, that supersedes
-	manager          // a plugin for the component without one
+	manager          // a plugin for the component without one, and a service beside it that publishes a port
 	extension        // two services, one of which needs the other
 	addons
 )
@@ -50,11 +50,15 @@ func modelAddon(addon int) string {
 	return [addons]string{
 		plain:   plainAddon,
 		top:     topAddon,
-		manager: `{"name":"manager","services":[{"service_name":"cluster_manager","image":"m"}]}`,
+		manager: `{"name":"manager","services":[{"service_name":"cluster_manager","image":"m","ports":{"1":"9001"}},
+			{"service_name":"helper","image":"helper","ports":{"1":"9002"}}]}`,
 		extension: `{"name":"extension","services":[{"service_name":"one","image":"one","volumes":["data:/data"],"networks":["own"]},
 			{"service_name":"two","image":"two","networks":["own"],"depends_on":["one"]}]}`,
 	}[addon]
 }
+
+// modelPort is one of the host ports that the addon manager publishes.
+func modelPort(n int) uint16 { return uint16(9001 + n%2) }
 
 // componentOf is the component that an addon is for, "" for an extension.
 func componentOf(addon int) string {
@@ -87,7 +91,9 @@ type step struct {
 func (s step) String() string {
 	text := s.what
 	switch s.what {
-	case "prune", "restart daemon", "restart engine", "away":
+	case "prune", "restart daemon", "restart engine", "away", "port freed":
+	case "port taken":
+		text += fmt.Sprintf(" %d", modelPort(s.n))
 	case "start aside", "compose up":
 		text += " " + componentOf(s.addon)
 	case "fault":
@@ -108,7 +114,7 @@ func drawStep(t *rapid.T) step {
 		what: rapid.SampledFrom([]string{
 			"install", "install", "install", "install", "disable", "disable", "enable", "enable", "uninstall", "exit", "unhealthy",
 			"remove container", "prune", "restart daemon", "restart engine", "away", "start aside", "compose up", "rename",
-			"image gone", "image back", "fault", "fault", "fault",
+			"image gone", "image back", "port taken", "port freed", "fault", "fault", "fault",
 		}).Draw(t, "what"),
 		addon: rapid.IntRange(0, addons-1).Draw(t, "addon"),
 		n:     rapid.IntRange(1, 12).Draw(t, "n"),
@@ -137,6 +143,7 @@ func (m *model) tell(story []step) error {
 	m.mu.Lock()
 	clear(m.gone)
 	m.mu.Unlock()
+	m.freePorts()
 	for addon := range addons {
 		if err := m.uninstall(addon); err != nil {
 			return m.failed(story, len(story), err)
@@ -200,6 +207,10 @@ func (m *model) do(s step) error {
 		d.SetAway(true)
 		time.Sleep(time.Duration(s.n) * 20 * time.Second) // of the bubble
 		d.SetAway(false)
+	case "port taken":
+		m.takePort(modelPort(s.n))
+	case "port freed":
+		m.freePorts()
 	case "image gone":
 		m.setGone(s.addon, true)
 		d.RemoveImage(modelImage(s.addon))
@@ -237,6 +248,28 @@ func (m *model) startAside(component string) {
 			return
 		}
 	}
+}
+
+// takePort lets somebody else have a host port, if it is free.
+func (m *model) takePort(port uint16) {
+	if len(m.h.driver.Publishers(port)) > 0 {
+		return
+	}
+	m.alone(func() {
+		m.others = append(m.others, m.h.driver.AddContainer(driver.Container{
+			Name: fmt.Sprint("other-", port), Image: "other", Endpoints: []driver.Endpoint{{Network: "bridge"}},
+			Ports: []driver.Port{{HostPort: port, ContainerPort: 1, Protocol: "tcp"}},
+		}))
+	})
+}
+
+func (m *model) freePorts() {
+	m.alone(func() {
+		for _, id := range m.others {
+			_ = m.h.driver.Remove(m.ctx, id)
+		}
+		m.others = nil
+	})
 }
 
 // composeUp makes a component anew that is aside, as Docker Compose does when its
