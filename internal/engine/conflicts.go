@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/driver"
@@ -103,8 +104,35 @@ func (c *conflicts) service(v *want) {
 			c.add(conflictPort, portName(port), holder.Name,
 				"service %q: host port %s is taken by container %q; free it or publish another port",
 				v.service.Name, portName(port), holder.Name)
+		} else if other := c.reserved(v, port); other != nil {
+			c.add(conflictPort, portName(port), other.Name,
+				"service %q: host port %s is for addon %q, which was installed before; publish another port",
+				v.service.Name, portName(port), other.Name)
 		}
 	}
+}
+
+// reserved returns an addon that was installed before and is about to publish a
+// port, apart from one for the same component; nil if there is none.
+func (c *conflicts) reserved(v *want, port driver.Port) *graft.Installation {
+	for i := range c.w.installs {
+		other := &c.w.installs[i]
+		if other.ID == c.inst.ID || !wantsUp(other) || newer(other, c.inst) || v.component != nil && c.w.claims(other, v.component) {
+			continue
+		}
+		containers := c.w.containersOf(other.ID)
+		for j := range other.Services {
+			service := &other.Services[j]
+			if withdrawn(other, service.Name) || currentOf(containers, service, other.Images[service.Name]) != nil {
+				continue // it does not want it, or what it has is seen
+			}
+			published, err := ports(service, nil)
+			if err == nil && slices.ContainsFunc(published, func(p driver.Port) bool { return collide(port, p) }) {
+				return other
+			}
+		}
+	}
+	return nil
 }
 
 // nameHolder returns somebody else's container that has v's name, nil if there

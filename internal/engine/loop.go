@@ -245,6 +245,7 @@ func (e *Engine) advance(ctx context.Context, w *world, inst *graft.Installation
 		later = sooner(later, e.settle(ctx, w, inst)) // what is about to be repaired did fail
 	}
 	if at := e.retryAt(inst, p); time.Now().Before(at) {
+		e.standIn(ctx, w, inst)
 		return sooner(later, at)
 	}
 	if w.takesOver(p) { // whoever is in place must not wait for images of another

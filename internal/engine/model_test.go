@@ -48,8 +48,8 @@ const (
 
 func modelAddon(addon int) string {
 	return [addons]string{
-		plain:   plainAddon,
-		top:     topAddon,
+		plain: plainAddon,
+		top:   topAddon,
 		manager: `{"name":"manager","services":[{"service_name":"cluster_manager","image":"m","ports":{"1":"9001"}},
 			{"service_name":"helper","image":"helper","ports":{"1":"9002"}}]}`,
 		extension: `{"name":"extension","services":[{"service_name":"one","image":"one","volumes":["data:/data"],"networks":["own"]},

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -113,6 +114,39 @@ func TestNoWarmNetworkCanBeMade(t *testing.T) {
 		h.await(id, graft.StatusActive)
 		h.answers(id)
 		h.delete(id)
+		h.nothingLeft(before)
+	})
+}
+
+// Of two addons for one host port the second is told so before anything of the
+// first is there, and goes on when the first has gone.
+func TestPortOfAnAddonThatIsBeingInstalled(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		h.noSuch("one", fake.ErrHang)
+		first := h.install(`{"name":"first","services":[{"service_name":"one","image":"one","ports":{"80":"8080"}}]}`).ID
+		h.pass(time.Second)
+		second := h.install(`{"name":"second","services":[{"service_name":"two","image":"two","ports":{"80":"8080"}}]}`).ID
+		inst := h.await(second, graft.StatusFailed)
+		if inst.Details.Outcome != graft.OutcomeRefused || !strings.Contains(inst.Details.Reason, `host port 8080/tcp is for addon "first"`) {
+			t.Errorf("details: %+v", inst.Details)
+		}
+		h.disable(first)
+		h.await(second, graft.StatusActive)
+	})
+}
+
+// A component in whose network another container runs is not taken from it.
+func TestComponentWithALodgerIsRefused(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		id := h.driver.AddContainer(schedulerComponent())
+		h.driver.AddContainer(driver.Container{Name: "sidecar", Image: "x", NetworkMode: "container:" + id})
+		before := h.snapshot()
+		_, err := h.engine.Install(context.Background(), graft.InstallRequest{MarketplaceID: h.publish(plainPlugin)})
+		if graft.ErrorCode(err) != graft.CodeRefused || !strings.Contains(graft.ErrorMessage(err), `container "sidecar" uses its network`) {
+			t.Errorf("install: %v", err)
+		}
 		h.nothingLeft(before)
 	})
 }

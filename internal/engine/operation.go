@@ -112,6 +112,8 @@ type plan struct {
 	// apart is whether the services are looked after one by one: what fails for
 	// one of them keeps nothing of the others from being done.
 	apart bool
+	// standIn is whether it only bridges the time until another attempt.
+	standIn bool
 	// soon is whether to look again soon.
 	soon bool
 	// pulls is whether the plan only brings images.

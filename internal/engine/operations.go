@@ -122,6 +122,7 @@ func (e *Engine) released(key string) {
 func (e *Engine) operate(ctx context.Context, inst *graft.Installation, p *plan) {
 	begin := time.Now()
 	r := e.newReport(ctx, inst)
+	r.quiet = r.quiet || p.standIn
 	ctx, span := startOperation(ctx, e.tracer, inst, r.operation, r.purpose)
 	log := e.log.With("addon", inst.Name, "installation", inst.ID, "operation", r.operation)
 	log.Info("executing plan", "plan", p.String())
@@ -172,6 +173,7 @@ func (e *Engine) interrupt(id string) {
 // judge says what follows from how a plan's execution ended.
 func (e *Engine) judge(ctx context.Context, inst *graft.Installation, p *plan, failures []*operationError, err error) {
 	switch {
+	case p.standIn: // what failed before is tried again in its time
 	case p.pulls && err == nil:
 		e.notePulled(inst, p)
 	case err == nil:
@@ -223,6 +225,17 @@ func (e *Engine) finish(ctx context.Context, inst *graft.Installation, err error
 			details.RetryAt = &at
 		}
 		_ = e.giveUp(ctx, inst, details) // if that can't be written, the next attempt fails too
+	}
+}
+
+// standIn lets plugins of an installation that is to go answer again while nobody
+// else does.
+func (e *Engine) standIn(ctx context.Context, w *world, inst *graft.Installation) {
+	if wantsUp(inst) {
+		return
+	}
+	if p := planStandIn(w, inst); len(p.operations) > 0 {
+		e.launch(ctx, inst.ID, inst, p)
 	}
 }
 

@@ -226,6 +226,10 @@ func (w *world) replace(inst *graft.Installation, v *want) error {
 		return graft.Errorf(graft.CodeRefused, "component %q was started with --rm: it would be gone for good once it stops; start it again without",
 			component.Name)
 	}
+	if lodger := w.lodger(component); lodger != nil && v.swap == nil {
+		return graft.Errorf(graft.CodeRefused, "component %q can't be replaced: container %q uses its network (network_mode) and would be cut off with it",
+			v.service.Name, lodger.Name)
+	}
 	v.component = component
 	return w.chooseWayIn(inst, v)
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/graftplatform/graft"
@@ -107,4 +108,31 @@ func downCause(inst *graft.Installation) string {
 		return "the addon is disabled"
 	}
 	return "its installation failed"
+}
+
+// planStandIn lets plugins answer again that left their component's place to one
+// that could not come back, until that is tried again.
+func planStandIn(w *world, inst *graft.Installation) *plan {
+	p := &plan{installation: inst, standIn: true}
+	p.touches(w, nil)
+	for _, swap := range w.swapsOf(inst.ID) {
+		was, service := w.record(swap), inst.Service(swap.Service)
+		if was == nil || service == nil || w.live(w.aliveComponent(was, swap), swap.Component) {
+			continue
+		}
+		c := currentOf(w.containersOf(inst.ID), service, inst.Images[swap.Service])
+		if c == nil || w.live(c, swap.Component) {
+			continue
+		}
+		s := chain{p: p, cause: fmt.Sprintf("component %s could not come back, and nobody answers", swap.Component)}
+		for _, e := range w.endpoints(inst, service, was) {
+			if w.network(e.Network) != nil && !joined(c, e) && hasOwnNetwork(c) {
+				s.begin(operation{kind: opConnect, target: c.Name + " to " + e.Network, id: c.ID, endpoint: e})
+			}
+		}
+		if !c.Running() {
+			s.begin(operation{kind: opStart, target: c.Name, id: c.ID})
+		}
+	}
+	return p
 }

@@ -96,6 +96,39 @@ func TestPluginStaysWhileTheComponentCanNotComeBack(t *testing.T) {
 	}
 }
 
+// A component that can't take its place, for a reason that nobody could see
+// before, does not leave it empty: the plugin answers until that is over.
+func TestPluginStandsInWhileTheComponentIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		h.driver.AddContainer(schedulerComponent())
+		id := h.install(plainPlugin).ID
+		h.await(id, graft.StatusActive)
+		h.driver.OnCall(func(op, target string) error {
+			if op == "reconnect" || op == "start" && target == "cluster_scheduler" {
+				return graft.Errorf(graft.CodeConflict, "a process of the host has the port")
+			}
+			return nil
+		})
+		h.disable(id)
+		for range 60 {
+			h.pass(time.Minute)
+			if got := h.driver.Owners("oakestra", "cluster_scheduler"); len(got) != 1 {
+				t.Errorf("cluster_scheduler is %v", got)
+			}
+			if got := h.driver.Publishers(10105); len(got) != 1 {
+				t.Errorf("its port is published by %v", got)
+			}
+		}
+		if inst := h.status(id); inst.Details.Outcome != graft.OutcomeNotRestored || !strings.Contains(inst.Details.Reason, "a process of the host") {
+			t.Errorf("details: %+v", inst.Details)
+		}
+		h.driver.OnCall(nil)
+		h.await(id, graft.StatusDisabled)
+		h.answers("")
+	})
+}
+
 // A component that ends after it has proved itself, and before anything is to
 // start it again, is started.
 func TestComponentThatEndsOnItsWayBack(t *testing.T) {

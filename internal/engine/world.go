@@ -208,6 +208,18 @@ func (w *world) twin(component *driver.Container) *driver.Container {
 	return found
 }
 
+// lodger returns a container that runs in another one's network; nil if there is
+// none.
+func (w *world) lodger(host *driver.Container) *driver.Container {
+	for i := range w.snapshot.Containers {
+		c := &w.snapshot.Containers[i]
+		if of, ok := strings.CutPrefix(c.NetworkMode, "container:"); ok && c.Running() && (of == host.ID || of == host.Name) {
+			return c
+		}
+	}
+	return nil
+}
+
 // unfinished is whether somebody may still be about to connect a container that
 // was just created to its networks. It answers to nobody meanwhile.
 func (w *world) unfinished(c *driver.Container) bool {
