@@ -43,9 +43,12 @@ type Event struct {
 	Operation string             `json:"operation,omitempty"`
 	Step      string             `json:"step,omitempty"`
 	Status    InstallationStatus `json:"status,omitempty"`
-	Outcome   Outcome            `json:"outcome,omitempty"`
-	Reason    string             `json:"reason,omitempty"`
-	ExitCode  *int               `json:"exit_code,omitempty"`
+	// Outcome is how an operation or one of its steps ended. Beside the outcomes
+	// of installations there are "failed", which is tried again or taken back,
+	// and "interrupted", after which all is planned anew.
+	Outcome  Outcome `json:"outcome,omitempty"`
+	Reason   string  `json:"reason,omitempty"`
+	ExitCode *int    `json:"exit_code,omitempty"`
 	// Took is how long it took, and Gap how long nobody answered to a
 	// component's name, both in milliseconds.
 	Took int64       `json:"took_ms,omitempty"`

@@ -27,7 +27,8 @@ const (
 	DesiredRemoved  DesiredState = "removed"
 )
 
-// Outcome is how an operation ended. The set is closed.
+// Outcome is how an operation ended. For an installation's status the set is
+// closed; events know two more.
 type Outcome string
 
 const (
