@@ -196,6 +196,11 @@ func advance(i *graft.Installation) {
 			i.Details.Pulls = []graft.PullStatus{{Image: "big@sha256:1", LayersDone: 1, Layers: 3, BytesDone: 4_000_000, Bytes: 8_000_000}}
 		}
 		return
+	case i.Desired == graft.DesiredDisabled && i.Name == "stuck":
+		i.Details = &graft.StatusDetails{
+			Generation: i.Generation, Outcome: graft.OutcomeNotRestored, Reason: "another container has the name of component cluster_scheduler",
+		}
+		return
 	case i.Desired == graft.DesiredDisabled:
 		i.Status, i.Details = graft.StatusDisabled, &graft.StatusDetails{Outcome: graft.OutcomeDone}
 		i.Details.Generation = i.Generation
@@ -264,7 +269,7 @@ func (f *fakeAPI) remove(w http.ResponseWriter, r *http.Request) {
 func (f *fakeAPI) components(w http.ResponseWriter, _ *http.Request) {
 	c := graft.Component{Name: "cluster_scheduler", ContainerName: "cluster_scheduler", State: "running", Image: "scheduler:1"}
 	for _, i := range f.installations {
-		if i.Status == graft.StatusActive && len(replaced(i)) > 0 || i.Name == "stuck" {
+		if i.Status == graft.StatusActive && len(replaced(i)) > 0 {
 			c.State = "exited"
 			c.ReplacedBy = &graft.Replacement{InstallationID: i.ID, Addon: i.Name, Service: "cluster_scheduler"}
 		}

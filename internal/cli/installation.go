@@ -39,8 +39,11 @@ func settled(i *graft.Installation) bool {
 		return false
 	}
 	switch i.Status {
-	case graft.StatusInstalling, graft.StatusDisabling:
+	case graft.StatusInstalling:
 		return false
+	case graft.StatusDisabling:
+		// The engine tries it again and again, but it takes a person.
+		return i.Details != nil && i.Details.Outcome == graft.OutcomeNotRestored
 	case graft.StatusFailed:
 		// An engine that gave up still takes everything back, and then says
 		// whether it could. Those of the old system give no details.
