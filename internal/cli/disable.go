@@ -36,7 +36,7 @@ components that its plugins replaced come back. "graft enable" undoes it.`,
 			if err := p.finishInstallation(i, graft.StatusDisabled, err); err != nil {
 				return err
 			}
-			back, err := restored(cmd.Context(), c, replaced(before))
+			back, err := restored(cmd.Context(), c, before)
 			if err == nil && p.flags.output == outputTable {
 				printRestored(p.stdout, back)
 			}

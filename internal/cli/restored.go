@@ -9,10 +9,11 @@ import (
 	"github.com/graftplatform/graft/client"
 )
 
-// restored looks for components that are to be in place again. It is an error
-// when one of them is not.
-func restored(ctx context.Context, c *client.Client, names []string) ([]graft.Component, error) {
-	back := []graft.Component{}
+// restored looks for the components that an installation, as it was, had
+// replaced. It is an error when one of them is neither in place again nor
+// replaced by another addon, which was there before or has come on top.
+func restored(ctx context.Context, c *client.Client, before *graft.Installation) ([]graft.Component, error) {
+	back, names := []graft.Component{}, replaced(before)
 	if len(names) == 0 {
 		return back, nil
 	}
@@ -25,7 +26,7 @@ func restored(ctx context.Context, c *client.Client, names []string) ([]graft.Co
 		switch {
 		case component == nil:
 			return back, graft.Errorf(graft.CodeUpstream, "ATTENTION: the component %s is not back: there is no such container; \"graft components\" lists them", name)
-		case component.ReplacedBy != nil:
+		case component.ReplacedBy != nil && component.ReplacedBy.InstallationID == before.ID:
 			return back, graft.Errorf(graft.CodeUpstream, "ATTENTION: the component %s is not back: %s of %s is in its place", name, component.ReplacedBy.Service, component.ReplacedBy.Addon)
 		}
 		back = append(back, *component)
@@ -44,6 +45,10 @@ func findComponent(components []graft.Component, name string) *graft.Component {
 
 func printRestored(w io.Writer, components []graft.Component) {
 	for _, c := range components {
+		if by := c.ReplacedBy; by != nil {
+			fmt.Fprintf(w, "%s is now replaced by %s of %s\n", oneLine(c.Name), oneLine(by.Service), oneLine(by.Addon))
+			continue
+		}
 		fmt.Fprintf(w, "%s is back: %s\n", oneLine(c.Name), oneLine(c.State))
 	}
 }

@@ -65,7 +65,7 @@ func (p *program) uninstall(ctx context.Context, c *client.Client, i *graft.Inst
 	}
 	var missing error
 	if result.Removed {
-		result.Restored, missing = restored(ctx, c, replaced(i))
+		result.Restored, missing = restored(ctx, c, i)
 	}
 	if err := p.print(result, result.printTable); err != nil {
 		return err
