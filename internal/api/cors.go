@@ -26,6 +26,6 @@ func (s *service) allowOrigin(w http.ResponseWriter, r *http.Request, methods []
 		return
 	}
 	header.Set("Access-Control-Allow-Methods", strings.Join(methods, ", "))
-	header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+	header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Last-Event-ID, Traceparent")
 	header.Set("Access-Control-Max-Age", "600")
 }

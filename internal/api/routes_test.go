@@ -230,7 +230,7 @@ func TestOrigins(t *testing.T) {
 			}
 			if preflight := method == "OPTIONS" && c.want != ""; preflight {
 				if w.Code != 200 || !strings.Contains(header.Get("Access-Control-Allow-Methods"), "POST") ||
-					!strings.Contains(header.Get("Access-Control-Allow-Headers"), "Authorization") {
+					header.Get("Access-Control-Allow-Headers") != "Authorization, Content-Type, Last-Event-ID, Traceparent" {
 					t.Errorf("%s: preflight %d %v", c.name, w.Code, header)
 				}
 			}
