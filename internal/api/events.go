@@ -75,15 +75,17 @@ type eventRequest struct {
 	follow bool
 }
 
+// eventRequestOf reads where to begin: the header wins, for a browser that
+// connects again keeps its URL and adds the header.
 func eventRequestOf(r *http.Request) (eventRequest, error) {
 	q := queryOf(r)
 	asked := eventRequest{after: q.integer("after", math.MaxInt64), follow: !q.has("follow") || q.bool("follow")}
-	if err := q.err(); err != nil || q.has("after") {
+	if err := q.err(); err != nil {
 		return asked, err
 	}
 	last := r.Header.Get("Last-Event-ID")
 	if last == "" {
-		if asked.follow {
+		if asked.follow && !q.has("after") {
 			asked.after = -1
 		}
 		return asked, nil

@@ -34,7 +34,8 @@ func TestPastEvents(t *testing.T) {
 	)
 	for _, c := range []struct{ path, last, want string }{
 		{eventsPath + "?follow=false", "", "retry: 2000\nid: 0\n\n" + step + runtime},
-		{eventsPath + "?follow=false&after=0", "6", "retry: 2000\nid: 0\n\n" + step + runtime},
+		{eventsPath + "?follow=false&after=0", "", "retry: 2000\nid: 0\n\n" + step + runtime},
+		{eventsPath + "?follow=false&after=0", "6", "retry: 2000\nid: 6\n\n" + runtime},
 		{eventsPath + "?follow=false&after=5", "", "retry: 2000\nid: 5\n\n" + runtime},
 		{eventsPath + "?follow=0", "5", "retry: 2000\nid: 5\n\n" + runtime},
 		{eventsPath + "?follow=false&after=4", "", "retry: 2000\nid: 4\n\n" + step + runtime},
@@ -58,7 +59,8 @@ func TestEventsBeginWhereAsked(t *testing.T) {
 	}{
 		{eventsPath, "", "", 7},
 		{eventsPath + "?follow=true", "3", "", 3},
-		{eventsPath + "?after=0", "3", "", 0},
+		{eventsPath + "?after=0", "", "", 0},
+		{eventsPath + "?after=5", "6", "", 6}, // as browsers do that connect again
 		{addonPath, "4", someID, 4},
 		{addonPath, "4711", someID, 7},
 	} {
@@ -93,6 +95,7 @@ func TestBadEventRequests(t *testing.T) {
 		{eventsPath + "?follow=perhaps", "", 422},
 		{eventsPath, "-1", 422},
 		{eventsPath, "x", 422},
+		{eventsPath + "?after=1", "x", 422},
 		{"/api/v1/addons/nope/events", "", 404},
 	} {
 		w := ask(t, h, "GET", c.path, "", "Last-Event-ID", c.last)
