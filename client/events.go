@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"mime"
+	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -36,10 +37,10 @@ type EventsOptions struct {
 }
 
 // Events calls fn for events in their order, and returns an error of fn as it
-// is. With Follow it ends with ctx only, or when the server refuses to go on: a
-// connection that breaks is made again, from the last event on, so that none is
-// missed while the server keeps it. Events of a pull's progress, which have no
-// id, may be.
+// is. With Follow it ends with ctx only, when the server refuses to go on, or,
+// for one installation, after its removal (nil): a connection that breaks is
+// made again, from the last event on, so that none is missed while the server
+// keeps it. Events of a pull's progress, which have no id, may be.
 func (c *Client) Events(ctx context.Context, o EventsOptions, fn func(graft.Event) error) error {
 	path := eventsPath
 	if o.InstallationID != "" {
@@ -50,6 +51,7 @@ func (c *Client) Events(ctx context.Context, o EventsOptions, fn func(graft.Even
 		path += "/events"
 	}
 	s := &eventStream{client: c, request: get(Engine, path, url.Values{}), last: o.After, retry: reconnectPause, fn: fn}
+	s.one = o.InstallationID != ""
 	s.request.timeout = quietTimeout
 	s.request.accept = "text/event-stream"
 	if !o.Follow {
@@ -73,11 +75,13 @@ type eventStream struct {
 	client  *Client
 	request request
 	fn      func(graft.Event) error
+	one     bool // of one installation only
 
 	last     *int64        // where the next connection goes on
 	retry    time.Duration // first pause
 	met      bool          // the server has answered once
 	failures int           // since something was read
+	removed  bool          // the one installation; no more will come
 }
 
 // read reads one connection to its end, and says whether to connect again. A
@@ -95,6 +99,9 @@ func (s *eventStream) read(ctx context.Context) (again bool, err error) {
 		return s.met && alive(ctx) && temporary(err), err
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusNoContent {
+		return false, nil // there is no more to come
+	}
 	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind != "text/event-stream" {
 		return false, s.foreign(nil)
 	}
@@ -106,7 +113,7 @@ func (s *eventStream) read(ctx context.Context) (again bool, err error) {
 		case errors.Is(err, errTooLong):
 			return false, s.foreign(err)
 		case errors.Is(err, io.EOF):
-			return alive(ctx), nil
+			return alive(ctx) && !s.removed, nil
 		case err != nil:
 			return alive(ctx), s.client.noAnswer(ctx, s.request, err)
 		}
@@ -148,6 +155,7 @@ func (s *eventStream) take(m *message) error {
 		if err := s.fn(event); err != nil {
 			return err
 		}
+		s.removed = s.removed || s.one && event.Type == graft.EventRemoved
 	}
 	if m.id != nil {
 		s.last = m.id

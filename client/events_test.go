@@ -103,6 +103,31 @@ func TestEventsReconnectBeforeTheFirst(t *testing.T) {
 	}
 }
 
+// The events of one installation end with its removal, also when the server
+// says that only when it is asked again.
+func TestEventsEndWithTheInstallation(t *testing.T) {
+	t.Parallel()
+	removed := "id: 41\nevent: installation.removed\ndata: {\"id\":41,\"type\":\"installation.removed\",\"message\":\"gone\"}\n\n"
+	for _, c := range []struct {
+		answers []string
+		want    []int64
+	}{
+		{[]string{preface + removed}, []int64{41}},
+		{[]string{preface + removed + "…", "retry: 1\nid: 41\n\n" + told(42)}, []int64{41, 42}},
+		{[]string{preface, "status 204"}, nil},
+	} {
+		s := &script{answers: c.answers}
+		got, err := ids(t, s, client.EventsOptions{Follow: true, InstallationID: installationID})
+		if !slices.Equal(got, c.want) || err != nil || len(s.answers) > 0 {
+			t.Errorf("%q: events %v, %v", c.answers, got, err)
+		}
+	}
+	s := &script{answers: []string{preface + removed, told(42)}}
+	if got, err := ids(t, s, client.EventsOptions{Follow: true}); !slices.Equal(got, []int64{41, 42}) || graft.ErrorCode(err) != graft.CodeNotFound {
+		t.Errorf("of all: events %v, %v", got, err)
+	}
+}
+
 func TestPastEvents(t *testing.T) {
 	t.Parallel()
 	after := int64(7)

@@ -66,13 +66,14 @@ type Operations interface {
 // an empty id.
 type Journal interface {
 	// Events calls fn for what is kept after that id, then for what comes, until
-	// ctx ends (nil) or fn fails.
+	// the installation is removed or ctx ends (nil), or fn fails.
 	Events(ctx context.Context, installationID string, after int64, fn func(graft.Event) error) error
 	// PastEvents is Events for what is kept.
 	PastEvents(ctx context.Context, installationID string, after int64, fn func(graft.Event) error) error
 	// EventRange returns the ids of the oldest and newest event that are kept,
-	// of whatever installation.
-	EventRange(ctx context.Context, installationID string) (oldest, newest int64, err error)
+	// of whatever installation, and of one that is no more that of its last
+	// event; zero while others may come.
+	EventRange(ctx context.Context, installationID string) (oldest, newest, end int64, err error)
 }
 
 // Options are the settings that both APIs share.

@@ -40,9 +40,14 @@ func (e *engine) streamEvents(w http.ResponseWriter, r *http.Request, id string)
 		return err
 	}
 	// What can fail does so before the stream begins.
-	oldest, newest, err := e.engine.EventRange(r.Context(), id)
+	oldest, newest, end, err := e.engine.EventRange(r.Context(), id)
 	if err != nil {
 		return err
+	}
+	after := asked.position(newest)
+	if asked.follow && asked.resumes && end > 0 && after >= end {
+		w.WriteHeader(http.StatusNoContent) // which tells browsers not to connect again
+		return nil
 	}
 	ctx, cancel := e.untilStopping(r.Context())
 	defer cancel()
@@ -58,7 +63,6 @@ func (e *engine) streamEvents(w http.ResponseWriter, r *http.Request, id string)
 	if r.Method == http.MethodHead {
 		return out.end(ctx, nil)
 	}
-	after := asked.position(newest)
 	if _, err := out.Write(eventPreface(after, oldest)); err != nil {
 		return nil // the client is gone
 	}
@@ -71,26 +75,31 @@ func (e *engine) streamEvents(w http.ResponseWriter, r *http.Request, id string)
 
 // eventRequest is what a client wants of a stream.
 type eventRequest struct {
-	after  int64 // negative: from now on
-	follow bool
+	after   int64 // negative: from now on
+	follow  bool
+	resumes bool // the client told what it has seen
 }
 
 // eventRequestOf reads where to begin: the header wins, for a browser that
 // connects again keeps its URL and adds the header.
 func eventRequestOf(r *http.Request) (eventRequest, error) {
 	q := queryOf(r)
-	asked := eventRequest{after: q.integer("after", math.MaxInt64), follow: !q.has("follow") || q.bool("follow")}
+	asked := eventRequest{
+		after: q.integer("after", math.MaxInt64), resumes: q.has("after"),
+		follow: !q.has("follow") || q.bool("follow"),
+	}
 	if err := q.err(); err != nil {
 		return asked, err
 	}
 	last := r.Header.Get("Last-Event-ID")
 	if last == "" {
-		if asked.follow && !q.has("after") {
+		if asked.follow && !asked.resumes {
 			asked.after = -1
 		}
 		return asked, nil
 	}
 	var err error
+	asked.resumes = true
 	if asked.after, err = strconv.ParseInt(last, 10, 64); err != nil || asked.after < 0 {
 		return asked, graft.Errorf(graft.CodeInvalid, "The header Last-Event-ID is %q, which is no event's id: send the id of the last event that you saw, or leave it out.", last)
 	}

@@ -105,6 +105,31 @@ func TestBadEventRequests(t *testing.T) {
 	}
 }
 
+// Who has seen all that happened to an installation which is no more is told
+// not to connect again; the others are told the rest.
+func TestEventsOfTheUninstalled(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		path, last string
+		status     int
+	}{
+		{addonPath, "", 200},
+		{addonPath + "?follow=false&after=6", "", 200},
+		{addonPath, "5", 200},
+		{addonPath, "6", 204},
+		{addonPath, "7", 204},
+		{addonPath + "?after=6", "", 204},
+		{addonPath + "?after=99", "", 204},
+	} {
+		_, engine := newFakes()
+		engine.oldest, engine.newest, engine.last = 1, 7, 6
+		w := ask(t, NewEngine(engine, Options{}), "GET", c.path, "", "Last-Event-ID", c.last)
+		if w.Code != c.status || (w.Code == 204) != (w.Body.Len() == 0) {
+			t.Errorf("%s after %q: %d %q", c.path, c.last, w.Code, w.Body)
+		}
+	}
+}
+
 // Events arrive one by one, and the stream ends when the server is to stop.
 func TestEventsFollow(t *testing.T) {
 	t.Parallel()

@@ -69,9 +69,9 @@ type fakeEngine struct {
 	during  func(context.Context) // runs in WaitInstallation
 	output  func(ctx context.Context, service string, o driver.LogOptions, w io.Writer) error
 
-	oldest, newest int64               // EventRange
-	past           []graft.Event       // PastEvents
-	coming         func(telling) error // Events; nil: none come
+	oldest, newest, last int64               // EventRange
+	past                 []graft.Event       // PastEvents
+	coming               func(telling) error // Events; nil: none come
 }
 
 // telling is how Events was called.
@@ -160,8 +160,8 @@ func (e *fakeEngine) PastEvents(_ context.Context, id string, after int64, fn fu
 	return e.err
 }
 
-func (e *fakeEngine) EventRange(context.Context, string) (int64, int64, error) {
-	return e.oldest, e.newest, e.err
+func (e *fakeEngine) EventRange(context.Context, string) (oldest, newest, end int64, err error) {
+	return e.oldest, e.newest, e.last, e.err
 }
 
 func (e *fakeEngine) Ready(context.Context) error { return e.err }

@@ -21,7 +21,8 @@ func (p *program) eventsCommand() *cobra.Command {
 		Use:   "events [NAME|ID]",
 		Short: "Print what happened to the installed addons",
 		Long: `Print what happened to the installed addons, or to one of them: the events that
-the engine keeps, the oldest first, and with --follow those that come.
+the engine keeps, the oldest first, and with --follow those that come. Those of
+one addon end when it is uninstalled; after that they are found by its id.
 
 With --output json each event is one line. Only there, and only with --follow,
 is the progress of pulls: it is not kept, and such events have no id.`,
@@ -55,11 +56,9 @@ func (p *program) events(ctx context.Context, args []string, o client.EventsOpti
 		return err
 	}
 	if len(args) > 0 {
-		i, err := p.findInstallation(ctx, c, args[0])
-		if err != nil {
+		if o.InstallationID, err = p.installationID(ctx, c, args[0]); err != nil {
 			return err
 		}
-		o.InstallationID = i.ID
 	}
 	if p.flags.output == outputTable {
 		if err := printEventRow(p.stdout, "TIME", "TYPE", "ADDON", "MESSAGE"); err != nil {
@@ -71,6 +70,19 @@ func (p *program) events(ctx context.Context, args []string, o client.EventsOpti
 		err = nil // that is how following ends
 	}
 	return err
+}
+
+// installationID returns the id of an installation, also of one that is no more:
+// its events may still be kept.
+func (p *program) installationID(ctx context.Context, c *client.Client, nameOrID string) (string, error) {
+	i, err := p.findInstallation(ctx, c, nameOrID)
+	if err == nil {
+		return i.ID, nil
+	}
+	if id, ok := graft.ParseID(nameOrID); ok && graft.ErrorCode(err) == graft.CodeNotFound {
+		return id, nil
+	}
+	return "", err
 }
 
 // printEvent prints an event at once, so that others can work on it.

@@ -24,6 +24,7 @@ type fakeAPI struct {
 	mu            sync.Mutex
 	addons        []*graft.Addon
 	installations []*graft.Installation
+	removed       []*graft.Installation
 	ids           int
 }
 
@@ -262,6 +263,7 @@ func (f *fakeAPI) remove(w http.ResponseWriter, r *http.Request) {
 		send(w, 200, i)
 		return
 	}
+	f.removed = append(f.removed, i)
 	f.installations = slices.DeleteFunc(f.installations, func(other *graft.Installation) bool { return other == i })
 	w.WriteHeader(http.StatusNoContent)
 }
@@ -278,7 +280,8 @@ func (f *fakeAPI) components(w http.ResponseWriter, _ *http.Request) {
 }
 
 // events tells of every installation that it was created and became active. A
-// client that follows is told of one more and then refused.
+// client that follows is told of one more and then refused. If it follows one
+// installation, that is just being removed.
 func (f *fakeAPI) events(w http.ResponseWriter, r *http.Request) {
 	after, _ := strconv.Atoi(r.FormValue("after"))
 	follows := r.FormValue("follow") != "false"
@@ -293,12 +296,15 @@ func (f *fakeAPI) events(w http.ResponseWriter, r *http.Request) {
 		e.Time = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 		events = append(events, e)
 	}
-	for _, i := range f.installations {
+	for _, i := range slices.Concat(f.installations, f.removed) {
 		id := int64(len(events) + 1)
 		tell(graft.Event{ID: id, Type: graft.EventInstalled, InstallationID: i.ID, Addon: i.Name, Message: "installed"})
 		tell(graft.Event{ID: id + 1, Type: graft.EventStatus, InstallationID: i.ID, Addon: i.Name, Message: "it \x1b[31mis\x1b[0m\nactive"})
 	}
-	if follows {
+	switch id := r.PathValue("id"); {
+	case follows && id != "":
+		tell(graft.Event{ID: 101, Type: graft.EventRemoved, InstallationID: id, Addon: "gone", Message: "uninstalled"})
+	case follows:
 		tell(graft.Event{Type: graft.EventProgress, Message: "half of it"})
 		tell(graft.Event{ID: 101, Type: graft.EventRuntime, Message: "Docker went away"})
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -194,11 +195,22 @@ func (j *journal) forgive() int {
 	return lost
 }
 
+// errRemoved is why a stream of one installation's events is over.
+var errRemoved = errors.New("the installation is removed")
+
 // stream calls fn for the events of an installation, of all when its id is
 // empty: first for those that are stored after that id, then for those that
 // come, live ones between them. A negative id, or one that was never given,
-// means from now on. It returns nil when ctx ends, else why it can't go on.
-func (j *journal) stream(ctx context.Context, installationID string, after int64, fn func(graft.Event) error) error {
+// means from now on. It returns nil when ctx ends or the installation is
+// removed, else why it can't go on.
+func (j *journal) stream(ctx context.Context, installationID string, after int64, tell func(graft.Event) error) error {
+	fn := func(event graft.Event) error {
+		err := tell(event)
+		if err == nil && installationID != "" && event.Type == graft.EventRemoved {
+			return errRemoved
+		}
+		return err
+	}
 	l := j.listen(installationID)
 	defer j.leave(l)
 	after, err := j.position(ctx, after)
@@ -217,7 +229,7 @@ func (j *journal) stream(ctx context.Context, installationID string, after int64
 		case <-ctx.Done():
 		}
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || errors.Is(err, errRemoved) {
 		return nil // that is how following ends
 	}
 	return err
@@ -306,12 +318,23 @@ func (l *listener) drain(fn func(graft.Event) error) error {
 }
 
 // Events calls fn for the events of an installation, of all when its id is
-// empty: those that are kept after that id, then those that come, until ctx
-// ends (nil) or fn fails. A negative id, or one that no event has had yet, means
-// from now on. Events of a pull's progress come only while they happen, without
-// an id. Errors: CodeNotFound for an unknown installation.
+// empty: those that are kept after that id, then those that come, until the
+// installation is removed or ctx ends (nil), or fn fails. A negative id, or one
+// that no event has had yet, means from now on. Events of a pull's progress come
+// only while they happen, without an id. Errors: CodeNotFound for an
+// installation that is unknown, or no more and of which no event is kept.
 func (e *Engine) Events(ctx context.Context, installationID string, after int64, fn func(graft.Event) error) error {
-	if err := e.knows(ctx, installationID); err != nil {
+	// First, so that a removal comes after it or is seen.
+	after, err := e.journal.position(ctx, after)
+	if err != nil {
+		return err
+	}
+	end, err := e.endOfEvents(ctx, installationID)
+	if err != nil {
+		return err
+	}
+	if end > 0 {
+		_, err := e.journal.read(ctx, installationID, after, fn)
 		return err
 	}
 	return e.journal.stream(ctx, installationID, after, fn)
@@ -319,7 +342,7 @@ func (e *Engine) Events(ctx context.Context, installationID string, after int64,
 
 // PastEvents is Events for those that are kept, and no more.
 func (e *Engine) PastEvents(ctx context.Context, installationID string, after int64, fn func(graft.Event) error) error {
-	if err := e.knows(ctx, installationID); err != nil {
+	if _, err := e.endOfEvents(ctx, installationID); err != nil {
 		return err
 	}
 	e.journal.settle(ctx)
@@ -328,23 +351,37 @@ func (e *Engine) PastEvents(ctx context.Context, installationID string, after in
 }
 
 // EventRange returns the ids of the oldest and the newest event that are kept,
-// of whatever installation; zero when there is none. Errors: as Events.
-func (e *Engine) EventRange(ctx context.Context, installationID string) (oldest, newest int64, err error) {
-	if err := e.knows(ctx, installationID); err != nil {
-		return 0, 0, err
+// of whatever installation; zero when there is none. Of an installation that is
+// no more, end is the id of its last event; zero while others may come. Errors:
+// as Events.
+func (e *Engine) EventRange(ctx context.Context, installationID string) (oldest, newest, end int64, err error) {
+	if end, err = e.endOfEvents(ctx, installationID); err != nil {
+		return 0, 0, 0, err
 	}
 	if oldest, err = e.journal.store.FirstEventID(ctx); err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	newest, err = e.journal.store.LastEventID(ctx)
-	return oldest, newest, err
+	return oldest, newest, end, err
 }
 
-// knows returns why an installation has no events of its own to tell.
-func (e *Engine) knows(ctx context.Context, installationID string) error {
+// endOfEvents returns the id of the last event of an installation that is no
+// more, zero while others may come. Errors: as Events.
+func (e *Engine) endOfEvents(ctx context.Context, installationID string) (int64, error) {
 	if installationID == "" {
-		return nil
+		return 0, nil
 	}
 	_, err := e.store.Installation(ctx, installationID)
-	return err
+	if graft.ErrorCode(err) != graft.CodeNotFound {
+		return 0, err
+	}
+	e.journal.settle(ctx)
+	end, readErr := e.journal.read(ctx, installationID, 0, func(graft.Event) error { return nil })
+	if readErr != nil {
+		return 0, readErr
+	}
+	if end == 0 {
+		return 0, err
+	}
+	return end, nil
 }
