@@ -22,6 +22,7 @@ const (
 	EventRestored  EventType = "component.restored"
 	EventComponent EventType = "component.drift" // somebody touched what stepped aside
 	EventRuntime   EventType = "runtime.changed" // Docker went away or came back
+	EventLost      EventType = "events.lost"     // those that were asked for are kept no longer; has no id
 )
 
 // Event is something that happened. Events are history: what is true now is in

@@ -63,7 +63,11 @@ func (e *engine) streamEvents(w http.ResponseWriter, r *http.Request, id string)
 	if r.Method == http.MethodHead {
 		return out.end(ctx, nil)
 	}
-	if _, err := out.Write(eventPreface(after, oldest)); err != nil {
+	_, err = out.Write(eventPreface(after))
+	if err == nil {
+		err = tellLost(after, oldest, tell)
+	}
+	if err != nil {
 		return nil // the client is gone
 	}
 	if !asked.follow {
@@ -117,13 +121,20 @@ func (a eventRequest) position(newest int64) int64 {
 
 // eventPreface begins a stream. Its id lets a client that loses the connection
 // before the first event miss nothing.
-func eventPreface(after, oldest int64) []byte {
-	var b bytes.Buffer
-	if after > 0 && after < oldest-1 {
-		fmt.Fprintf(&b, ": the events from %d to %d are no longer kept\n", after+1, oldest-1)
+func eventPreface(after int64) []byte {
+	return fmt.Appendf(nil, "retry: %d\nid: %d\n\n", reconnectAfter.Milliseconds(), after)
+}
+
+// tellLost says so when events after the one that was asked for are no longer
+// kept.
+func tellLost(after, oldest int64, tell func(graft.Event) error) error {
+	if after == 0 || after >= oldest-1 {
+		return nil
 	}
-	fmt.Fprintf(&b, "retry: %d\nid: %d\n\n", reconnectAfter.Milliseconds(), after)
-	return b.Bytes()
+	return tell(graft.Event{
+		Type: graft.EventLost, Time: time.Now().UTC(),
+		Message: fmt.Sprintf("the events from %d to %d are no longer kept", after+1, oldest-1),
+	})
 }
 
 // eventMessage writes an event as the body of a stream has it. Those that are

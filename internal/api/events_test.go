@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"net/http/httptest"
 	"strings"
@@ -39,7 +40,6 @@ func TestPastEvents(t *testing.T) {
 		{eventsPath + "?follow=false&after=5", "", "retry: 2000\nid: 5\n\n" + runtime},
 		{eventsPath + "?follow=0", "5", "retry: 2000\nid: 5\n\n" + runtime},
 		{eventsPath + "?follow=false&after=4", "", "retry: 2000\nid: 4\n\n" + step + runtime},
-		{eventsPath + "?follow=false&after=3", "", ": the events from 4 to 4 are no longer kept\nretry: 2000\nid: 3\n\n" + step + runtime},
 		{eventsPath + "?follow=false&after=7", "", "retry: 2000\nid: 7\n\n"},
 		{eventsPath + "?follow=false&after=99", "", "retry: 2000\nid: 7\n\n"},
 		{addonPath + "?follow=false", "", "retry: 2000\nid: 0\n\n" + step},
@@ -47,6 +47,28 @@ func TestPastEvents(t *testing.T) {
 		w := ask(t, NewEngine(engine, Options{}), "GET", c.path, "", "Last-Event-ID", c.last)
 		if w.Code != 200 || w.Body.String() != c.want || w.Header().Get("Content-Type") != "text/event-stream" || w.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("%s after %q: %d %v\n%s", c.path, c.last, w.Code, w.Header(), w.Body)
+		}
+	}
+}
+
+// That events are lost is told by an event, which every client gets to see; it
+// has no id, for it is none of those that are kept.
+func TestLostEvents(t *testing.T) {
+	t.Parallel()
+	_, engine := newFakes()
+	engine.oldest, engine.newest = 5, 7
+	h := NewEngine(engine, Options{})
+	for _, query := range []string{"?after=2", "?follow=false&after=2"} {
+		w := ask(t, h, "GET", eventsPath+query, "")
+		messages := strings.Split(w.Body.String(), "\n\n")
+		if len(messages) != 3 || messages[0] != "retry: 2000\nid: 2" {
+			t.Fatalf("%s: %q", query, messages)
+		}
+		document, told := strings.CutPrefix(messages[1], "event: events.lost\ndata: ")
+		var event graft.Event
+		err := json.Unmarshal([]byte(document), &event)
+		if !told || err != nil || event.Type != graft.EventLost || event.Time.IsZero() || event.Message != "the events from 3 to 4 are no longer kept" {
+			t.Errorf("%s: %q: %v", query, messages[1], err)
 		}
 	}
 }

@@ -301,6 +301,9 @@ func (f *fakeAPI) events(w http.ResponseWriter, r *http.Request) {
 		tell(graft.Event{ID: id, Type: graft.EventInstalled, InstallationID: i.ID, Addon: i.Name, Message: "installed"})
 		tell(graft.Event{ID: id + 1, Type: graft.EventStatus, InstallationID: i.ID, Addon: i.Name, Message: "it \x1b[31mis\x1b[0m\nactive"})
 	}
+	if after == 2 {
+		tell(graft.Event{Type: graft.EventLost, Message: "older events are no longer kept"})
+	}
 	switch id := r.PathValue("id"); {
 	case follows && id != "":
 		tell(graft.Event{ID: 101, Type: graft.EventRemoved, InstallationID: id, Addon: "gone", Message: "uninstalled"})
