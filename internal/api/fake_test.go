@@ -69,9 +69,10 @@ type fakeEngine struct {
 	during  func(context.Context) // runs in WaitInstallation
 	output  func(ctx context.Context, service string, o driver.LogOptions, w io.Writer) error
 
-	oldest, newest, last int64               // EventRange
-	past                 []graft.Event       // PastEvents
-	coming               func(telling) error // Events; nil: none come
+	oldest, newest, last int64                       // EventRange
+	past                 []graft.Event               // PastEvents
+	pastFails            func(context.Context) error // in place of PastEvents, if not nil
+	coming               func(telling) error         // Events; nil: none come
 }
 
 // telling is how Events was called.
@@ -148,7 +149,10 @@ func (e *fakeEngine) Events(ctx context.Context, id string, after int64, fn func
 	return e.err
 }
 
-func (e *fakeEngine) PastEvents(_ context.Context, id string, after int64, fn func(graft.Event) error) error {
+func (e *fakeEngine) PastEvents(ctx context.Context, id string, after int64, fn func(graft.Event) error) error {
+	if e.pastFails != nil {
+		return e.pastFails(ctx)
+	}
 	for _, event := range e.past {
 		if event.ID <= after || id != "" && id != event.InstallationID {
 			continue

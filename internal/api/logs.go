@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"io"
 	"math"
 	"net/http"
@@ -102,12 +103,16 @@ func (l *lineWriter) extend() {
 	_ = l.controller.SetWriteDeadline(time.Now().Add(lineTime))
 }
 
-// end ends the stream. One that ended because its client left or the server
-// stops has not failed.
+// end ends the stream. One that ended because its client left has not failed,
+// nor has a live one when the server stops; another one is cut short by that.
 func (l *lineWriter) end(ctx context.Context, err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err == nil || ctx.Err() != nil {
+	cut := !l.live && errors.Is(context.Cause(ctx), errStopping)
+	switch {
+	case err != nil && cut:
+		err = errStopping
+	case err == nil, ctx.Err() != nil:
 		l.start()
 		l.extend()
 		err = nil

@@ -221,3 +221,62 @@ func TestLogsFail(t *testing.T) {
 		t.Errorf("after the first line: %d %v", response.StatusCode, err)
 	}
 }
+
+// An answer that the end of the server cuts short must not look whole, unless
+// it is one that has no end of its own.
+func TestStoppingCutsAnswersShort(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		path string
+		cut  bool
+	}{
+		{"/api/v1/addons/" + someID + "/logs", true},
+		{"/api/v1/addons/" + someID + "/logs?follow=true", false},
+		{eventsPath + "?follow=false", true},
+		{eventsPath, false},
+	} {
+		_, engine := newFakes()
+		stopping := make(chan struct{})
+		until := func(ctx context.Context) error {
+			close(stopping)
+			<-ctx.Done()
+			return graft.WrapError(graft.CodeInternal, ctx.Err(), "given up")
+		}
+		engine.output = func(ctx context.Context, _ string, _ driver.LogOptions, w io.Writer) error {
+			_, _ = io.WriteString(w, "s | 1 of 1000\n")
+			return until(ctx)
+		}
+		engine.coming = func(asked telling) error { return until(asked.ctx) }
+		engine.pastFails = until
+		server := httptest.NewServer(NewEngine(engine, Options{Stopping: stopping}))
+		t.Cleanup(server.Close)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+c.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := server.Client().Do(r) // fails when nothing was flushed before
+		if err == nil {
+			_, err = io.ReadAll(response.Body)
+			_ = response.Body.Close()
+		}
+		if (err != nil) != c.cut {
+			t.Errorf("%s: %v", c.path, err)
+		}
+	}
+}
+
+// Nothing was sent yet: then it can be said.
+func TestStoppingBeforeTheAnswer(t *testing.T) {
+	t.Parallel()
+	_, engine := newFakes()
+	stopping := make(chan struct{})
+	engine.output = func(ctx context.Context, _ string, _ driver.LogOptions, _ io.Writer) error {
+		close(stopping)
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	w := ask(t, NewEngine(engine, Options{Stopping: stopping}), "GET", "/api/v1/addons/"+someID+"/logs", "")
+	if errorOf(t, w); w.Code != 503 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"math"
 	"net/http"
 	"time"
+
+	"github.com/graftplatform/graft"
 )
 
 const (
@@ -36,16 +38,19 @@ func fetch[T any](
 	return wait(ctx, id, since)
 }
 
+// errStopping is why a request has no whole answer when the server stops.
+var errStopping = graft.Errorf(graft.CodeUnavailable, "The server stops; ask again in a moment.")
+
 // untilStopping returns a context that ends with ctx or when the server is
-// about to stop.
+// about to stop, which is its cause then.
 func (s *service) untilStopping(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		select {
 		case <-s.Stopping:
-			cancel()
+			cancel(errStopping)
 		case <-ctx.Done():
 		}
 	}()
-	return ctx, cancel
+	return ctx, func() { cancel(nil) }
 }
