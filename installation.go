@@ -2,6 +2,7 @@ package graft
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -221,6 +222,12 @@ type Plan struct {
 	Refusal string `json:"refusal,omitempty"`
 	// Text is the plan for people, one operation a line.
 	Text string `json:"text"`
+}
+
+// IsPlanHash is whether a text looks like the hash of a plan.
+func IsPlanHash(text string) bool {
+	digits, found := strings.CutPrefix(text, "sha256:")
+	return found && len(digits) == 64 && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
 // PlannedImage is an image that a plan needs.

@@ -167,12 +167,6 @@ func readChoice(w http.ResponseWriter, r *http.Request, name string, choices ...
 	return value, f.err(name)
 }
 
-// isPlanHash is whether a text looks like the hash of a plan.
-func isPlanHash(text string) bool {
-	digits, found := strings.CutPrefix(text, "sha256:")
-	return found && len(digits) == 64 && strings.Trim(digits, "0123456789abcdef") == ""
-}
-
 // readInstall reads what somebody wants installed.
 func readInstall(w http.ResponseWriter, r *http.Request) (graft.InstallRequest, error) {
 	const id, supersede, plan = "marketplace_id", "supersede", "plan"
@@ -185,7 +179,7 @@ func readInstall(w http.ResponseWriter, r *http.Request) (graft.InstallRequest, 
 	given, _ := f.string(id)
 	f.get(supersede, &request.Supersede, "Not a valid boolean.")
 	var hashed bool
-	if request.Plan, hashed = f.string(plan); hashed && !isPlanHash(request.Plan) {
+	if request.Plan, hashed = f.string(plan); hashed && !graft.IsPlanHash(request.Plan) {
 		f.bad(plan, "Not the hash of a plan: sha256: and 64 hex digits.")
 	}
 	if err := f.err(id, supersede, plan); err != nil {

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -30,7 +29,7 @@ under that hash.`,
 			case request.Plan == "":
 			case dryRun:
 				return usagef("--dry-run installs nothing, and --plan is for what is installed: use one of them")
-			case !isPlanHash(request.Plan):
+			case !graft.IsPlanHash(request.Plan):
 				return usagef("%q is not the hash of a plan: sha256: and 64 hex digits, as \"graft plan\" prints it", request.Plan)
 			}
 			id, err := p.marketplaceID(cmd.Context(), args[0])
@@ -53,12 +52,6 @@ under that hash.`,
 
 func registerSupersede(cmd *cobra.Command, supersede *bool) {
 	cmd.Flags().BoolVar(supersede, "supersede", false, "take the place of other addons' plugins, too; they come back afterwards")
-}
-
-// isPlanHash is whether a text looks like the hash of a plan.
-func isPlanHash(text string) bool {
-	digits, found := strings.CutPrefix(text, "sha256:")
-	return found && len(digits) == 64 && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
 // marketplaceID returns the id of the addon to be installed. An id needs no
