@@ -163,10 +163,20 @@ func usagef(format string, args ...any) error {
 	return &usageError{graft.Errorf(graft.CodeInvalid, format, args...)}
 }
 
+// failedError is an error that is no refusal, whatever its code says.
+type failedError struct{ err error }
+
+func (e *failedError) Error() string { return e.err.Error() }
+func (e *failedError) Unwrap() error { return e.err }
+
 func exitCode(err error) int {
 	var usage *usageError
-	if errors.As(err, &usage) {
+	var failed *failedError
+	switch {
+	case errors.As(err, &usage):
 		return exitUsage
+	case errors.As(err, &failed):
+		return exitFailed
 	}
 	switch graft.ErrorCode(err) {
 	case graft.CodeConflict, graft.CodeRefused, graft.CodeExists, graft.CodeForbidden:

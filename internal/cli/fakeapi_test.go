@@ -257,7 +257,7 @@ func (f *fakeAPI) remove(w http.ResponseWriter, r *http.Request) {
 	if i == nil {
 		return
 	}
-	if i.Status != graft.StatusDisabled {
+	if i.Status != graft.StatusDisabled || i.Name == "contested" {
 		i.Status, i.Desired = graft.StatusDisabling, graft.DesiredDisabled
 		i.Generation++
 		send(w, 200, i)

@@ -81,6 +81,6 @@ func (p *program) findInstallation(ctx context.Context, c *client.Client, nameOr
 	for _, i := range found {
 		fmt.Fprintf(&list, "\n  %s  %s %s, %s", i.ID, i.Name, i.Version, i.Status)
 	}
-	return nil, graft.Errorf(graft.CodeConflict, "%s are called %q: say which by its id%s",
+	return nil, usagef("%s are called %q: say which by its id%s",
 		plural(len(found), "installation"), nameOrID, list.String())
 }

@@ -61,7 +61,7 @@ func (p *program) uninstall(ctx context.Context, c *client.Client, i *graft.Inst
 	case err != nil:
 		return err
 	case !result.Removed && w.wait:
-		return graft.Errorf(graft.CodeConflict, "%s was enabled again by somebody else and is not removed: see \"graft status %s\"", i.Name, i.ID)
+		return &failedError{graft.Errorf(graft.CodeConflict, "%s was enabled again by somebody else and is not removed: see \"graft status %s\"", i.Name, i.ID)}
 	}
 	var missing error
 	if result.Removed {

@@ -149,7 +149,7 @@ func (p *program) up(ctx context.Context, o app.Options) error {
 		if graft.ErrorCode(err) == graft.CodeInvalid {
 			return &usageError{err}
 		}
-		return err
+		return &failedError{err} // a port or the data may be somebody else's
 	}
 	p.announce(o, a.URLs())
 	return a.Run(ctx)
