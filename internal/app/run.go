@@ -19,10 +19,13 @@ const (
 )
 
 // Run serves until ctx ends, which is no error, or something fails for good.
-// Then it ends long polls and log streams, lets other requests finish, and
-// closes everything. An App runs once.
+// Then it ends long polls and log streams, lets other requests finish, and after
+// them the work, for what they did is to be written down. Then it closes
+// everything. An App runs once.
 func (a *App) Run(ctx context.Context) error {
 	group, running := errgroup.WithContext(ctx)
+	working, endWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer endWork()
 	for _, s := range a.servers {
 		group.Go(func() error {
 			if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
@@ -32,11 +35,12 @@ func (a *App) Run(ctx context.Context) error {
 		})
 	}
 	for _, work := range a.work {
-		group.Go(func() error { return work(running) })
+		group.Go(func() error { return work(working) })
 	}
 	group.Go(func() error {
 		<-running.Done()
 		a.shutdown()
+		endWork()
 		return nil
 	})
 
