@@ -13,12 +13,13 @@ type LogOptions struct {
 	Service string // empty: all services
 	Tail    int    // lines from the end of each service's output; 0: all
 	Since   time.Time
-	Follow  bool // go on with what is written from now on
+	Follow  bool // go on with what is written from now on, by later containers too
 }
 
 // Logs copies the output of an installation's services to w, each line after
-// "service | ". With Follow it ends when the services do, or with ctx. An error
-// of w is returned as it is.
+// "service | ", and after "graft | " what the engine itself has to say. With
+// Follow it ends when the installation is uninstalled, the server stops, or with
+// ctx. An error of w is returned as it is.
 func (c *Client) Logs(ctx context.Context, id string, o LogOptions, w io.Writer) error {
 	path, err := idPath(installationsPath, "installation", id)
 	if err != nil {

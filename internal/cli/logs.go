@@ -16,9 +16,14 @@ func (p *program) logsCommand() *cobra.Command {
 	var o client.LogOptions
 	var since string
 	cmd := &cobra.Command{
-		Use:     "logs NAME|ID",
-		Short:   "Print the output of an installed addon's services",
-		Long:    "Print the output of an installed addon's services, each line after the service's\nname. It is text whatever --output says.",
+		Use:   "logs NAME|ID",
+		Short: "Print the output of an installed addon's services",
+		Long: `Print the output of an installed addon's services, each line after the service's
+name. It is text whatever --output says. Following goes on with containers that
+are started again or made anew, until the addon is uninstalled.
+
+Of a service that failed and whose container is gone the last lines were kept.
+They have no time: --since leaves them out only if nothing changed since then.`,
 		Example: "  graft logs hello\n  graft logs -f --service web --since 10m hello",
 		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -285,9 +285,13 @@ type Event struct {
 
 // LogOptions choose what of a container's output is wanted.
 type LogOptions struct {
-	Tail   int // lines from the end, 0: all
-	Since  time.Time
+	Tail   int       // lines from the end, 0: all
+	Since  time.Time // what was written then or later
 	Follow bool
+	// Last, if not nil, is set to the time of the last line that was written,
+	// so that the caller can go on after it. It is left alone when there was none,
+	// and of a container with a terminal, which addons don't have.
+	Last *time.Time
 }
 
 // PullProgress is how far a pull has come.

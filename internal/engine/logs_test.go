@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/driver"
@@ -18,6 +19,7 @@ import (
 // of all four services are kept: one service runs, one ended, one was created
 // and never started, one has no container.
 type logbook struct {
+	driver *fake.Driver
 	engine *Engine
 	inst   *graft.Installation
 }
@@ -62,7 +64,7 @@ func newLogbook(t *testing.T) *logbook {
 		}
 	}
 	try(t, d.Stop(t.Context(), "ended"))
-	return &logbook{e, inst}
+	return &logbook{d, e, inst}
 }
 
 func try(t *testing.T, err error) {
@@ -95,6 +97,39 @@ func TestLogsFallBackServiceByService(t *testing.T) {
 	err := book.engine.Logs(t.Context(), book.inst.ID, "nope", driver.LogOptions{}, &bytes.Buffer{})
 	if graft.ErrorCode(err) != graft.CodeNotFound {
 		t.Error(err)
+	}
+}
+
+// Kept lines have no time: they are left out when nothing changed since the time
+// that is asked for.
+func TestKeptLinesSince(t *testing.T) {
+	t.Parallel()
+	book := newLogbook(t)
+	inst, err := book.engine.Installation(t.Context(), book.inst.ID)
+	try(t, err)
+	for since, want := range map[time.Time]string{
+		inst.UpdatedAt: "gone | old 1\ngone | old 2\n", inst.UpdatedAt.Add(time.Second): "",
+	} {
+		var out bytes.Buffer
+		try(t, book.engine.Logs(t.Context(), book.inst.ID, "gone", driver.LogOptions{Since: since}, &out))
+		if out.String() != want {
+			t.Errorf("since %v: %q, want %q", since, out.String(), want)
+		}
+	}
+}
+
+// While the runtime is away, what is kept can be read all the same.
+func TestLogsWhileTheRuntimeIsAway(t *testing.T) {
+	t.Parallel()
+	book := newLogbook(t)
+	book.driver.SetAway(true)
+	var out bytes.Buffer
+	try(t, book.engine.Logs(t.Context(), book.inst.ID, "up", driver.LogOptions{Tail: 1}, &out))
+	if got := out.String(); got != "graft | the fake runtime is away; these lines were kept\nup | old 2\n" {
+		t.Errorf("%q", got)
+	}
+	if out.Reset(); graft.ErrorCode(book.engine.Logs(t.Context(), book.inst.ID, "up", driver.LogOptions{Since: time.Now().Add(time.Hour)}, &out)) != graft.CodeUnavailable || out.Len() > 0 {
+		t.Errorf("nothing is kept, and it says %q", out.String())
 	}
 }
 

@@ -1,9 +1,11 @@
 package docker
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/graftplatform/graft/internal/driver"
 	"github.com/moby/moby/api/pkg/stdcopy"
@@ -23,14 +25,19 @@ func (d *Driver) Logs(ctx context.Context, id string, options driver.LogOptions,
 		if options.Tail > 0 {
 			request.Tail = strconv.Itoa(options.Tail)
 		}
+		terminal := result.Container.Config != nil && result.Container.Config.Tty
 		out := &sink{Writer: w}
+		var to io.Writer = out
+		if request.Timestamps = options.Last != nil && !terminal; request.Timestamps {
+			to = &stamped{out, options.Last}
+		}
 		stream, err := api.ContainerLogs(ctx, result.Container.ID, request)
 		if err == nil {
 			defer stream.Close()
-			if result.Container.Config != nil && result.Container.Config.Tty {
-				_, err = io.Copy(out, stream)
+			if terminal {
+				_, err = io.Copy(to, stream)
 			} else { // both streams come in one, in order and framed
-				_, err = stdcopy.StdCopy(out, out, stream)
+				_, err = stdcopy.StdCopy(to, to, stream)
 			}
 		}
 		if ctx.Err() != nil && options.Follow {
@@ -44,6 +51,29 @@ func (d *Driver) Logs(ctx context.Context, id string, options driver.LogOptions,
 		}
 		return nil
 	})
+}
+
+// stamped takes off the time that Docker puts before each message, which comes in
+// one write, and notes it. A line of more than 16 KiB is several messages.
+type stamped struct {
+	io.Writer
+	last *time.Time
+}
+
+func (s *stamped) Write(p []byte) (int, error) {
+	text := p
+	stamp, rest, _ := bytes.Cut(p, []byte(" "))
+	at, err := time.Parse(time.RFC3339Nano, string(stamp))
+	if err == nil {
+		text = rest
+	}
+	if _, err := s.Writer.Write(text); err != nil {
+		return 0, err
+	}
+	if err == nil {
+		*s.last = at
+	}
+	return len(p), nil
 }
 
 // sink keeps the error of the caller's writer apart from those of Docker.

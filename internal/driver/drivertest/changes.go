@@ -82,8 +82,49 @@ func testLogs(s *suite) {
 	}
 }
 
+// Who knows the time of the last line goes on after it, without a gap.
+func testLogsGoOn(s *suite) {
+	id := s.create(s.spec("web"))
+	var last time.Time
+	read := func(options driver.LogOptions) string {
+		s.Helper()
+		var out strings.Builder
+		s.must(s.Driver.Logs(s.ctx, id, options, &out))
+		return out.String()
+	}
+	if got := read(driver.LogOptions{Last: &last}); got != "" || !last.IsZero() {
+		s.Errorf("output before the start is %q, at %v", got, last)
+	}
+	var since time.Time
+	for range 2 {
+		s.must(s.Driver.Start(s.ctx, id))
+		out := &signalWriter{line: make(chan struct{})}
+		ended := make(chan error, 1)
+		go func() {
+			ended <- s.Driver.Logs(s.ctx, id, driver.LogOptions{Since: since, Last: &last, Follow: true}, out)
+		}()
+		<-out.line
+		s.must(s.Driver.Stop(s.ctx, id))
+		s.must(<-ended)
+		if got := out.text.String(); !strings.HasPrefix(got, "app started\n") || strings.Count(got, "app started") != 1 {
+			s.Errorf("output after the last line is %q", got)
+		}
+		since = last.Add(time.Nanosecond)
+	}
+	if got := read(driver.LogOptions{Since: last}); strings.Count(got, "\n") != 1 {
+		s.Errorf("the last line is %q", got)
+	}
+	before := last
+	if got := read(driver.LogOptions{Since: since, Last: &last}); got != "" || !last.Equal(before) {
+		s.Errorf("there is %q after the last line, at %v and then %v", got, before, last)
+	}
+}
+
 // signalWriter says when something was written.
-type signalWriter struct{ line chan struct{} }
+type signalWriter struct {
+	line chan struct{}
+	text strings.Builder
+}
 
 func (w *signalWriter) Write(p []byte) (int, error) {
 	select {
@@ -91,7 +132,7 @@ func (w *signalWriter) Write(p []byte) (int, error) {
 	default:
 		close(w.line)
 	}
-	return len(p), nil
+	return w.text.Write(p)
 }
 
 func testPull(s *suite) {

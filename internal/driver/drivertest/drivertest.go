@@ -70,6 +70,7 @@ func Run(t *testing.T, harness func(*testing.T) Harness) {
 		"ResourceEvents":     testResourceEvents,
 		"EventsSince":        testEventsSince,
 		"Logs":               testLogs,
+		"LogsGoOn":           testLogsGoOn,
 		"Pull":               testPull,
 		"Recreate":           testRecreate,
 		"RecreateFailures":   testRecreateFailures,

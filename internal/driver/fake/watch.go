@@ -92,9 +92,11 @@ func (d *Driver) Watch(ctx context.Context, since time.Time, connected func(), f
 func (d *Driver) Logs(ctx context.Context, id string, options driver.LogOptions, w io.Writer) error {
 	l := &listener{wake: make(chan struct{}, 1)}
 	var c *container
+	life := 0
 	err := d.call(ctx, "logs", d.nameOf(id), func() (err error) {
 		if c, err = d.mustFind(id); err == nil {
 			d.listeners[l] = true
+			life = c.life
 		}
 		return err
 	})
@@ -106,7 +108,7 @@ func (d *Driver) Logs(ctx context.Context, id string, options driver.LogOptions,
 	for {
 		var text string
 		var more bool
-		text, next, more = d.output(c, options, next)
+		text, next, more = d.output(c, life, options, next)
 		if _, err := io.WriteString(w, text); err != nil {
 			return err
 		}
@@ -125,8 +127,9 @@ func (d *Driver) Logs(ctx context.Context, id string, options driver.LogOptions,
 }
 
 // output returns the lines from the one numbered next on, or for -1 the ones
-// that the options choose, and whether there may be more later.
-func (d *Driver) output(c *container, options driver.LogOptions, next int) (string, int, bool) {
+// that the options choose, and whether there may be more later in that life:
+// like Docker, it does not go on with the next one.
+func (d *Driver) output(c *container, life int, options driver.LogOptions, next int) (string, int, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if next < 0 {
@@ -141,8 +144,11 @@ func (d *Driver) output(c *container, options driver.LogOptions, next int) (stri
 	var text strings.Builder
 	for _, l := range c.lines[next:] {
 		text.WriteString(l.text)
+		if options.Last != nil {
+			*options.Last = l.at
+		}
 	}
-	return text.String(), len(c.lines), c.Running() || c.State == driver.StateRestarting
+	return text.String(), len(c.lines), c.Running() && c.life == life
 }
 
 func (d *Driver) forget(l *listener) {
