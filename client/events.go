@@ -32,6 +32,9 @@ type EventsOptions struct {
 	// After is the id of the event to begin after; 0: with the oldest that is
 	// kept. Nil: from now on with Follow, else with the oldest.
 	After *int64
+	// Tail, without After, begins with this many of the last events that are
+	// kept; 0: as without After.
+	Tail int
 	// Follow goes on with what happens until ctx ends.
 	Follow bool
 }
@@ -54,6 +57,9 @@ func (c *Client) Events(ctx context.Context, o EventsOptions, fn func(graft.Even
 	s.one = o.InstallationID != ""
 	s.request.timeout = quietTimeout
 	s.request.accept = "text/event-stream"
+	if o.Tail > 0 && o.After == nil {
+		s.request.query.Set("tail", strconv.Itoa(o.Tail))
+	}
 	if !o.Follow {
 		s.request.query.Set("follow", "false")
 		_, err := s.read(ctx)
@@ -92,6 +98,7 @@ func (s *eventStream) read(ctx context.Context) (again bool, err error) {
 	quiet := time.AfterFunc(quietTimeout, func() { cancel(errSlow) })
 	defer quiet.Stop()
 	if s.last != nil {
+		s.request.query.Del("tail")
 		s.request.query.Set("after", strconv.FormatInt(*s.last, 10))
 	}
 	resp, err := s.client.open(ctx, s.request)

@@ -89,6 +89,18 @@ func TestEventsReconnect(t *testing.T) {
 	}
 }
 
+// The tail is where a stream begins, and not where it goes on.
+func TestEventsTail(t *testing.T) {
+	t.Parallel()
+	s := &script{answers: []string{preface + told(41) + "…"}}
+	if got, err := ids(t, s, client.EventsOptions{Follow: true, Tail: 20}); !slices.Equal(got, []int64{41}) {
+		t.Errorf("events %v, %v", got, err)
+	}
+	if want := []string{"/api/v1/events?tail=20", "/api/v1/events?after=41"}; !slices.Equal(s.asked, want) {
+		t.Errorf("asked for %q, want %q", s.asked, want)
+	}
+}
+
 // A connection that breaks before the first event misses none: the server says
 // at once where it began.
 func TestEventsReconnectBeforeTheFirst(t *testing.T) {

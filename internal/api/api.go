@@ -70,6 +70,8 @@ type Journal interface {
 	Events(ctx context.Context, installationID string, after int64, fn func(graft.Event) error) error
 	// PastEvents is Events for what is kept.
 	PastEvents(ctx context.Context, installationID string, after int64, fn func(graft.Event) error) error
+	// EventBefore returns the id after which the last n come that are kept.
+	EventBefore(ctx context.Context, installationID string, n int) (int64, error)
 	// EventRange returns the ids of the oldest and newest event that are kept,
 	// of whatever installation, and of one that is no more that of its last
 	// event; zero while others may come.

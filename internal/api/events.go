@@ -45,6 +45,11 @@ func (e *engine) streamEvents(w http.ResponseWriter, r *http.Request, id string)
 		return err
 	}
 	after := asked.position(newest)
+	if asked.tail > 0 {
+		if after, err = e.engine.EventBefore(r.Context(), id, asked.tail); err != nil {
+			return err
+		}
+	}
 	if asked.follow && asked.resumes && end > 0 && after >= end {
 		w.WriteHeader(http.StatusNoContent) // which tells browsers not to connect again
 		return nil
@@ -80,32 +85,36 @@ func (e *engine) streamEvents(w http.ResponseWriter, r *http.Request, id string)
 // eventRequest is what a client wants of a stream.
 type eventRequest struct {
 	after   int64 // negative: from now on
+	tail    int   // begin with so many of the last events; 0: as after says
 	follow  bool
 	resumes bool // the client told what it has seen
 }
 
-// eventRequestOf reads where to begin: the header wins, for a browser that
-// connects again keeps its URL and adds the header.
+// eventRequestOf reads where to begin. The header wins, for a browser that
+// connects again keeps its URL and adds the header; then the id, then the tail.
 func eventRequestOf(r *http.Request) (eventRequest, error) {
 	q := queryOf(r)
 	asked := eventRequest{
 		after: q.integer("after", math.MaxInt64), resumes: q.has("after"),
 		follow: !q.has("follow") || q.bool("follow"),
 	}
+	tail := int(q.integer("tail", math.MaxInt32))
 	if err := q.err(); err != nil {
 		return asked, err
 	}
 	last := r.Header.Get("Last-Event-ID")
-	if last == "" {
-		if asked.follow && !asked.resumes {
-			asked.after = -1
+	switch {
+	case last != "":
+		asked.resumes = true
+		var err error
+		if asked.after, err = strconv.ParseInt(last, 10, 64); err != nil || asked.after < 0 {
+			return asked, graft.Errorf(graft.CodeInvalid, "The header Last-Event-ID is %q, which is no event's id: send the id of the last event that you saw, or leave it out.", last)
 		}
-		return asked, nil
-	}
-	var err error
-	asked.resumes = true
-	if asked.after, err = strconv.ParseInt(last, 10, 64); err != nil || asked.after < 0 {
-		return asked, graft.Errorf(graft.CodeInvalid, "The header Last-Event-ID is %q, which is no event's id: send the id of the last event that you saw, or leave it out.", last)
+	case asked.resumes:
+	case q.has("tail"):
+		asked.tail = tail
+	case asked.follow:
+		asked.after = -1
 	}
 	return asked, nil
 }

@@ -41,6 +41,8 @@ func TestPastEvents(t *testing.T) {
 		{eventsPath + "?follow=0", "5", "retry: 2000\nid: 5\n\n" + runtime},
 		{eventsPath + "?follow=false&after=4", "", "retry: 2000\nid: 4\n\n" + step + runtime},
 		{eventsPath + "?follow=false&after=7", "", "retry: 2000\nid: 7\n\n"},
+		{eventsPath + "?follow=false&tail=2", "", "retry: 2000\nid: 5\n\n" + runtime},
+		{eventsPath + "?follow=false&tail=0", "", "retry: 2000\nid: 0\n\n" + step + runtime},
 		{eventsPath + "?follow=false&after=99", "", "retry: 2000\nid: 7\n\n"},
 		{addonPath + "?follow=false", "", "retry: 2000\nid: 0\n\n" + step},
 	} {
@@ -83,6 +85,11 @@ func TestEventsBeginWhereAsked(t *testing.T) {
 		{eventsPath + "?follow=true", "3", "", 3},
 		{eventsPath + "?after=0", "", "", 0},
 		{eventsPath + "?after=5", "6", "", 6}, // as browsers do that connect again
+		{eventsPath + "?tail=3", "", "", 4},
+		{eventsPath + "?tail=0", "", "", 0},
+		{eventsPath + "?tail=99", "", "", 0},
+		{eventsPath + "?tail=3&after=2", "", "", 2},
+		{eventsPath + "?tail=3", "6", "", 6},
 		{addonPath, "4", someID, 4},
 		{addonPath, "4711", someID, 7},
 	} {
@@ -114,6 +121,7 @@ func TestBadEventRequests(t *testing.T) {
 	}{
 		{eventsPath + "?after=-1", "", 422},
 		{eventsPath + "?after=x", "", 422},
+		{eventsPath + "?tail=some", "", 422},
 		{eventsPath + "?follow=perhaps", "", 422},
 		{eventsPath, "-1", 422},
 		{eventsPath, "x", 422},

@@ -164,6 +164,10 @@ func (e *fakeEngine) PastEvents(ctx context.Context, id string, after int64, fn 
 	return e.err
 }
 
+func (e *fakeEngine) EventBefore(_ context.Context, _ string, n int) (int64, error) {
+	return max(e.newest-int64(n), 0), e.err
+}
+
 func (e *fakeEngine) EventRange(context.Context, string) (oldest, newest, end int64, err error) {
 	return e.oldest, e.newest, e.last, e.err
 }

@@ -14,30 +14,44 @@ import (
 	"github.com/graftplatform/graft/client"
 )
 
+// followTail is with how many of the last events following begins.
+const followTail = 20
+
 func (p *program) eventsCommand() *cobra.Command {
-	var follow bool
+	var o client.EventsOptions
 	var since int64
 	cmd := &cobra.Command{
 		Use:   "events [NAME|ID]",
 		Short: "Print what happened to the installed addons",
 		Long: `Print what happened to the installed addons, or to one of them: the events that
-the engine keeps, the oldest first, and with --follow those that come. Those of
-one addon end when it is uninstalled; after that they are found by its id.
+the engine keeps, the oldest first; with --follow the last few of them, and then
+those that come. Those of one addon end when it is uninstalled; after that they
+are found by its id.
 
 With --output json each event is one line. Only there, and only with --follow,
 is the progress of pulls: it is not kept, and such events have no id.`,
 		Example: "  graft events hello\n  graft events --follow --since-id 4711 -o json",
 		Args:    atMostOneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if since < 0 {
+			from, tail := cmd.Flags().Changed("since-id"), cmd.Flags().Changed("tail")
+			switch {
+			case since < 0:
 				return usagef("--since-id %d: use the id of an event, 0 for all that are kept", since)
+			case o.Tail < 0:
+				return usagef("--tail %d: use a number of events, 0 for all that are kept", o.Tail)
+			case from && tail:
+				return usagef("--since-id and --tail both say where to begin: use one of them")
+			case o.Follow && !from && !tail:
+				o.Tail = followTail
+			case o.Tail == 0:
+				o.After = &since
 			}
-			o := client.EventsOptions{After: &since, Follow: follow}
 			return p.events(cmd.Context(), args, o)
 		},
 	}
 	flags := cmd.Flags()
-	flags.BoolVarP(&follow, "follow", "f", false, "go on with what happens from now on")
+	flags.BoolVarP(&o.Follow, "follow", "f", false, "go on with what happens from now on")
+	flags.IntVar(&o.Tail, "tail", 0, fmt.Sprintf("begin with this many of the last events, 0 for all that are kept\n(default with --follow %d)", followTail))
 	flags.Int64Var(&since, "since-id", 0, "only what came after the event with this `id`")
 	return cmd
 }

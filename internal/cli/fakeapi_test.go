@@ -284,6 +284,9 @@ func (f *fakeAPI) components(w http.ResponseWriter, _ *http.Request) {
 // installation, that is just being removed.
 func (f *fakeAPI) events(w http.ResponseWriter, r *http.Request) {
 	after, _ := strconv.Atoi(r.FormValue("after"))
+	if tail, _ := strconv.Atoi(r.FormValue("tail")); tail > 0 {
+		after = max(2*len(f.installations)-tail, 0)
+	}
 	follows := r.FormValue("follow") != "false"
 	if after > 100 {
 		fail(w, 401, graft.CodeUnauthorized, "that was all")

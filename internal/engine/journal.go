@@ -25,6 +25,7 @@ const (
 type eventStore interface {
 	AppendEvents(ctx context.Context, events []graft.Event) error
 	Events(ctx context.Context, installationID string, after int64, limit int) ([]graft.Event, error)
+	EventBefore(ctx context.Context, installationID string, n int) (int64, error)
 	FirstEventID(ctx context.Context) (int64, error)
 	LastEventID(ctx context.Context) (int64, error)
 }
@@ -363,6 +364,13 @@ func (e *Engine) EventRange(ctx context.Context, installationID string) (oldest,
 	}
 	newest, err = e.journal.store.LastEventID(ctx)
 	return oldest, newest, end, err
+}
+
+// EventBefore returns the id after which the last n events come that are kept of
+// an installation, of all when its id is empty.
+func (e *Engine) EventBefore(ctx context.Context, installationID string, n int) (int64, error) {
+	e.journal.settle(ctx)
+	return e.journal.store.EventBefore(ctx, installationID, n)
 }
 
 // endOfEvents returns the id of the last event of an installation that is no

@@ -62,8 +62,12 @@ func TestEventsEndWithTheInstallation(t *testing.T) {
 		if types, byItself = h.types(inst.ID, -1)(); !byItself || len(types) > 0 {
 			t.Errorf("from now on it ended by itself: %t, after %q", byItself, types)
 		}
+		before, err := h.engine.EventBefore(context.Background(), inst.ID, 2)
+		if types, _ = h.types(inst.ID, before)(); len(types) != 2 || err != nil {
+			t.Errorf("the last two are %q: %v", types, err)
+		}
 		past := 0
-		err := h.engine.PastEvents(context.Background(), inst.ID, 0, func(graft.Event) error { past++; return nil })
+		err = h.engine.PastEvents(context.Background(), inst.ID, 0, func(graft.Event) error { past++; return nil })
 		if past == 0 || err != nil {
 			t.Errorf("%d events are kept, %v", past, err)
 		}

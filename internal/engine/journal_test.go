@@ -64,6 +64,8 @@ func (m *memoryEvents) Events(_ context.Context, id string, after int64, limit i
 	return events, nil
 }
 
+func (m *memoryEvents) EventBefore(context.Context, string, int) (int64, error) { return 0, nil }
+
 func (m *memoryEvents) FirstEventID(context.Context) (int64, error) { return 1, nil }
 
 func (m *memoryEvents) LastEventID(context.Context) (int64, error) {

@@ -107,6 +107,15 @@ func (s *Store) Events(ctx context.Context, installationID string, after int64, 
 	return events, rows.Err()
 }
 
+// EventBefore returns the id after which the last n events of an installation
+// come, of all when its id is empty; 0 when no more than n are kept.
+func (s *Store) EventBefore(ctx context.Context, installationID string, n int) (int64, error) {
+	if installationID == "" {
+		return s.eventID(ctx, `select coalesce((select id from events order by id desc limit 1 offset $1), 0)`, n)
+	}
+	return s.eventID(ctx, `select coalesce((select id from events where installation_id = $2 order by id desc limit 1 offset $1), 0)`, n, installationID)
+}
+
 // FirstEventID is the id of the oldest event that is kept, 0 if there is none.
 func (s *Store) FirstEventID(ctx context.Context) (int64, error) {
 	return s.eventID(ctx, `select coalesce(min(id), 0) from events`)
@@ -117,7 +126,7 @@ func (s *Store) LastEventID(ctx context.Context) (int64, error) {
 	return s.eventID(ctx, `select coalesce(max(id), 0) from events`)
 }
 
-func (s *Store) eventID(ctx context.Context, query string) (id int64, err error) {
-	err = s.read.QueryRowContext(ctx, query).Scan(&id)
+func (s *Store) eventID(ctx context.Context, query string, args ...any) (id int64, err error) {
+	err = s.read.QueryRowContext(ctx, query, args...).Scan(&id)
 	return id, s.explain(err)
 }

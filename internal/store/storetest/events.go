@@ -60,6 +60,13 @@ func eventsComeInOrder(t *testing.T, s *store.Store) {
 	equal(t, len(must(s.Events(t.Context(), "", 15, 3))(t)), 0)
 	equal(t, len(must(s.Events(t.Context(), "nobody", 0, 3))(t)), 0)
 	equal(t, must(s.Events(t.Context(), "other", 3, 2))(t), []graft.Event{all[5], all[8]})
+	for _, c := range []struct {
+		id   string
+		n    int
+		want int64
+	}{{"", 1, 14}, {"", 14, 1}, {"", 15, 0}, {"", 100, 0}, {"other", 1, 9}, {"other", 2, 6}, {"other", 4, 0}, {"nobody", 1, 0}} {
+		equal(t, must(s.EventBefore(t.Context(), c.id, c.n))(t), c.want)
+	}
 }
 
 // The newest events are kept, some more for a while, and ids go on.
