@@ -8,10 +8,12 @@ import (
 	"net/http/httptest"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/client"
 	"github.com/graftplatform/graft/internal/app"
+	"github.com/graftplatform/graft/internal/driver/fake"
 	"github.com/graftplatform/graft/internal/store"
 )
 
@@ -72,6 +74,48 @@ func TestShutdownKeepsEventsOfRequestsInFlight(t *testing.T) {
 	events, err := db.Events(t.Context(), "", 0, 100)
 	if err != nil || !slices.ContainsFunc(events, func(e graft.Event) bool { return e.Type == graft.EventInstalled }) {
 		t.Errorf("events %+v, %v", events, err)
+	}
+}
+
+// A runtime that hangs, and a request that waits for it, don't keep the process.
+func TestShutdownWhileTheRuntimeHangs(t *testing.T) {
+	t.Parallel()
+	runtime := fake.New(nil)
+	asked := make(chan struct{}, 100)
+	runtime.OnCall(func(op, _ string) error {
+		if op == "observe" {
+			asked <- struct{}{}
+			return fake.ErrHang
+		}
+		return nil
+	})
+	o := options(t)
+	o.Driver, o.Auth = runtime, app.AuthNone
+	a, err := app.New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	<-asked // by the engine itself
+	answered := make(chan error, 1)
+	go func() {
+		c, err := client.New(client.Options{Engine: a.URLs()[app.RoleEngine]})
+		if err == nil {
+			_, err = c.Components(t.Context())
+		}
+		answered <- err
+	}()
+	<-asked
+	begin := time.Now()
+	cancel()
+	if err := <-ended; err != nil || time.Since(begin) > 6*time.Second {
+		t.Errorf("Run ended after %s: %v", time.Since(begin), err)
+	}
+	if err := <-answered; err == nil {
+		t.Error("the request was answered")
 	}
 }
 
