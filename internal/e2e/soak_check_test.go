@@ -122,7 +122,7 @@ func (s *soak) statusesWrong(installations []graft.Installation) (wrong []string
 		status := installations[at].Status
 		switch {
 		case !a.enabled && status != graft.StatusDisabled,
-			a.enabled && a.bad && status != graft.StatusFailed,
+			a.enabled && a.bad && status != graft.StatusFailed && !superseded(&installations[at]),
 			a.enabled && !a.bad && !a.contested && status != graft.StatusActive:
 			wrong = append(wrong, fmt.Sprintf("%s is %s; enabled: %v, bad: %v", a.name, status, a.enabled, a.bad))
 		}

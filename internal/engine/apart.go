@@ -265,7 +265,7 @@ func (e *Engine) makeRoom(ctx context.Context, w *world, inst *graft.Installatio
 		if c == nil {
 			continue
 		}
-		reason := ""
+		var reason string
 		switch never := restartPolicy(inst, service) == "no"; {
 		case !w.resting[c.ID].IsZero():
 			reason = fmt.Sprintf("was started again %d times within %v and did not stay up", e.observer.budget.retries, budgetWindow)

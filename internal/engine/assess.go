@@ -45,33 +45,10 @@ func assess(w *world, inst *graft.Installation, now time.Time) assessment {
 
 // services looks at the containers of an enabled installation.
 func (a *assessment) services(w *world, inst *graft.Installation, now time.Time) {
-	containers := w.containersOf(inst.ID)
 	var good, pending int
 	for i := range inst.Services {
 		service := &inst.Services[i]
-		current := currentOf(containers, service, inst.Images[service.Name])
-		status, wake := assessService(service, current, previous(inst, service.Name), now)
-		if why := w.probes[status.ContainerID]; why != "" && status.State == graft.ServiceUnhealthy {
-			status.Reason += ": " + why
-		}
-		if rival := w.before(inst, service.Name); rival != nil {
-			status, wake = graft.ServiceStatus{
-				Name: service.Name, State: graft.ServiceSuperseded, Reason: fmt.Sprintf("addon %q is in its place", rival.Name),
-			}, time.Time{}
-		} else if withdrawn(inst, service.Name) {
-			status, wake = withdrawal(inst, service.Name), time.Time{}
-		} else if current != nil && !w.resting[current.ID].IsZero() {
-			wake = a.rest(&status, w.resting[current.ID])
-		}
-		if swap := w.swapOf(inst.ID, service.Name); swap != nil {
-			status.Replaces = swap.Component
-			if status.State == graft.ServiceCompletedState { // a component's place is not left
-				status.State, status.Reason = graft.ServiceExited, endReason(current)
-			}
-			if settled(inst) && status.State == graft.ServiceRunning && strings.Contains(current.Name, incomingInfix) {
-				status.State, status.Reason = graft.ServiceCreated, "is not in its component's place yet"
-			}
-		}
+		status, wake := a.service(w, inst, service, now)
 		switch status.State {
 		case graft.ServiceRunning, graft.ServiceCompletedState, graft.ServiceSuperseded:
 			good++
@@ -126,6 +103,36 @@ func reasonOf(status *graft.ServiceStatus) string {
 		return status.Reason
 	}
 	return fmt.Sprintf("service %q %s", status.Name, status.Reason)
+}
+
+// service looks at the container of one service, and says when to look again.
+func (a *assessment) service(w *world, inst *graft.Installation, service *graft.Service, now time.Time) (graft.ServiceStatus, time.Time) {
+	current := currentOf(w.containersOf(inst.ID), service, inst.Images[service.Name])
+	status, wake := assessService(service, current, previous(inst, service.Name), now)
+	if why := w.probes[status.ContainerID]; why != "" && status.State == graft.ServiceUnhealthy {
+		status.Reason += ": " + why
+	}
+	rival := w.before(inst, service.Name)
+	switch {
+	case rival != nil:
+		return graft.ServiceStatus{
+			Name: service.Name, State: graft.ServiceSuperseded, Reason: fmt.Sprintf("addon %q is in its place", rival.Name),
+		}, time.Time{}
+	case withdrawn(inst, service.Name):
+		return withdrawal(inst, service.Name), time.Time{}
+	case current != nil && !w.resting[current.ID].IsZero():
+		wake = a.rest(&status, w.resting[current.ID])
+	}
+	if swap := w.swapOf(inst.ID, service.Name); swap != nil {
+		status.Replaces = swap.Component
+		switch {
+		case status.State == graft.ServiceCompletedState: // a component's place is not left
+			status.State, status.Reason = graft.ServiceExited, endReason(current)
+		case settled(inst) && status.State == graft.ServiceRunning && strings.Contains(current.Name, incomingInfix):
+			status.State, status.Reason = graft.ServiceCreated, "is not in its component's place yet"
+		}
+	}
+	return status, wake
 }
 
 // rest says that a container is left alone for a while, and until when.

@@ -180,6 +180,7 @@ func TestDriftIsTold(t *testing.T) {
 // told returns the messages of the stored events of a type.
 func (h *harness) told(kinds ...graft.EventType) []string {
 	h.t.Helper()
+	synctest.Wait() // for the journal
 	events, err := h.store.Events(context.Background(), "", 0, 10_000)
 	if err != nil {
 		h.t.Fatal(err)

@@ -29,6 +29,8 @@ type report struct {
 	pulling map[string]graft.PullStatus
 	told    time.Time
 	back    map[string]bool // components of which it was told that they are
+	// forgotten is whether the installation is no more.
+	forgotten bool
 }
 
 var _ reporter = (*report)(nil)
@@ -106,7 +108,9 @@ func (r *report) ended(o *operation, took time.Duration, err error) {
 		r.isBack(o.target)
 	}
 	if o.kind == opForget && err == nil {
-		r.engine.note(r.event(graft.EventRemoved, "addon "+r.inst.Name+" is uninstalled"))
+		r.mu.Lock()
+		r.forgotten = true
+		r.mu.Unlock()
 	}
 }
 
@@ -150,6 +154,12 @@ func (r *report) over(outcome graft.Outcome, took time.Duration, err error) {
 		event.Reason = failureText(err)
 	}
 	r.engine.note(event)
+	r.mu.Lock()
+	forgotten := r.forgotten
+	r.mu.Unlock()
+	if forgotten { // nothing comes after that
+		r.engine.note(r.event(graft.EventRemoved, "addon "+r.inst.Name+" is uninstalled"))
+	}
 }
 
 // write notes in the installation's details what is being done.

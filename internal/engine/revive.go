@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/graftplatform/graft"
@@ -25,6 +26,8 @@ func (e *Engine) revive(ctx context.Context, w *world, inst *graft.Installation)
 	switch at := inst.Details.RetryAt; {
 	case at != nil && time.Now().Before(*at):
 		return *at
+	case at != nil && w.waitsBehind(inst):
+		return time.Time{} // there is no place to try in
 	case at != nil:
 	case inst.Details.Outcome != graft.OutcomeRefused, planUp(w, inst).refusal != "":
 		return time.Time{}
@@ -34,6 +37,14 @@ func (e *Engine) revive(ctx context.Context, w *world, inst *graft.Installation)
 		e.poke()
 	}
 	return again(err)
+}
+
+// waitsBehind is whether an installation, tried again, would only wait for a newer
+// one that supersedes it.
+func (w *world) waitsBehind(inst *graft.Installation) bool {
+	anew := *inst
+	anew.Details = nil
+	return slices.ContainsFunc(w.wants(&anew), func(v *want) bool { return v.behind != nil })
 }
 
 // sooner returns the earlier of two times; zero is never.

@@ -98,3 +98,25 @@ func TestSupersededThatCannotTakeOver(t *testing.T) {
 		}
 	})
 }
+
+// One that failed is not tried again while another one is on top.
+func TestFailedWaitsUntilTheOneOnTopIsGone(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		h.driver.AddContainer(schedulerComponent())
+		h.noSuch("p", graft.Errorf(graft.CodeNotFound, "no such image"))
+		below := h.install(plainPlugin).ID
+		h.awaitThat(below, "restored", restoredNow)
+		h.pass(time.Second)
+		top := h.supersede(otherPlugin)
+		h.await(top, graft.StatusActive)
+		h.driver.OnCall(nil)
+		h.pass(time.Hour)
+		if inst := h.status(below); inst.Status != graft.StatusFailed {
+			t.Errorf("status %s, details %+v", inst.Status, inst.Details)
+		}
+		h.delete(top)
+		h.await(below, graft.StatusActive)
+		h.answers(below)
+	})
+}
