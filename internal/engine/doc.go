@@ -5,6 +5,6 @@
 //
 // Read it in this order: world.go (what was observed), plan.go and plan_swap.go
 // (what to do about it), assess.go (what to tell users), execute.go, loop.go,
-// operations.go;
-// engine.go is what the API calls.
+// operations.go and apart.go (what follows from how that went, for an addon that
+// has been up one service at a time); engine.go is what the API calls.
 package engine
