@@ -48,10 +48,10 @@ type soakAddon struct {
 
 // populate makes the components and publishes the addons.
 func (s *soak) populate() {
-	core := s.imageNamed("core", "NAME=core")
+	s.core = s.imageNamed("core", "NAME=core")
 	for _, name := range []string{"scheduler", "manager"} {
 		c := &soakComponent{name: s.prefix + "-" + name, port: freePort(s.t)}
-		c.id = s.component(graft.PlaneCluster, c.name, core, c.port)
+		c.id = s.component(graft.PlaneCluster, c.name, s.core, c.port)
 		c.before = s.normalised(c.id)
 		s.components = append(s.components, c)
 	}
@@ -255,4 +255,19 @@ func (s *soak) touch(component *soakComponent) {
 		_, err = s.docker.ContainerStart(s.t.Context(), component.id, docker.ContainerStartOptions{})
 	}
 	s.tell("  Docker's answer: %v", err)
+}
+
+// remake makes a component anew that is aside, as "docker compose up" does when
+// its file has changed. The new container starts if its port is free.
+func (s *soak) remake(component *soakComponent) {
+	options := s.componentOptions(graft.PlaneCluster, component.name, s.core, component.port)
+	options.Name = component.id[:12] + "_" + component.name
+	created, err := s.docker.ContainerCreate(s.t.Context(), options)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.removeContainer(component.id, true)
+	component.id, component.removed = created.ID, true
+	_, err = s.docker.ContainerStart(s.t.Context(), created.ID, docker.ContainerStartOptions{})
+	s.tell("  Docker's answer to the start: %v", err)
 }

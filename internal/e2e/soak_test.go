@@ -28,6 +28,7 @@ type soak struct {
 	graft      *soakProcess
 	components []*soakComponent
 	addons     []*soakAddon
+	core       string // the components' image
 
 	begin   time.Time
 	count   int // operations so far
@@ -132,7 +133,8 @@ func (s *soak) possible() []soakOperation {
 	}
 	for _, c := range s.components {
 		if s.aside(c) {
-			operations = append(operations, soakOperation{1, "start or stop the component " + c.name + ", which is aside", func() { s.touch(c) }})
+			operations = append(operations, soakOperation{1, "start or stop the component " + c.name + ", which is aside", func() { s.touch(c) }},
+				soakOperation{1, "make the component " + c.name + ", which is aside, anew as Docker Compose does", func() { s.remake(c) }})
 		}
 	}
 	return operations
