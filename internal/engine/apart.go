@@ -235,19 +235,27 @@ func (w *world) placeless(inst *graft.Installation) []string {
 	return services
 }
 
-// placesTaken is whether all plugins of an installation are in their places for
-// good, so that nothing but extensions is left to be repaired.
-func (w *world) placesTaken(inst *graft.Installation) bool {
+// outOfPlace returns the withdrawals of the plugins that are not in their
+// component's place for good, for the reason that how has.
+func (w *world) outOfPlace(inst *graft.Installation, how graft.Withdrawal) []graft.Withdrawal {
 	up := *inst
 	up.Details = &graft.StatusDetails{Generation: inst.Generation, Outcome: graft.OutcomeDone}
 	p := planUp(w, &up)
-	touched := func(service string) bool {
-		return slices.ContainsFunc(p.operations, func(o operation) bool { return o.group == service }) ||
-			slices.ContainsFunc(p.blocked, func(v *want) bool { return v.service.Name == service })
+	var out []graft.Withdrawal
+	for _, v := range w.wants(&up) {
+		how.Service = v.service.Name
+		touched := slices.ContainsFunc(p.operations, func(o operation) bool { return o.group == how.Service })
+		if v.blocked != nil && w.isPlugin(inst, v) || v.component != nil && (v.swap == nil || touched) {
+			out = append(out, how)
+		}
 	}
-	return !slices.ContainsFunc(w.wants(&up), func(v *want) bool {
-		return v.component != nil && (v.swap == nil || touched(v.service.Name))
-	})
+	return out
+}
+
+// isPlugin is whether a service has to do with a component, be it that it can't
+// replace it.
+func (w *world) isPlugin(inst *graft.Installation, v *want) bool {
+	return v.component != nil || w.swapOf(inst.ID, v.service.Name) != nil || w.component(v.service.Name) != nil
 }
 
 // makeRoom withdraws plugins that do not stay up in their component's place. It

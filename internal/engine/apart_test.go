@@ -341,3 +341,41 @@ func TestEnableWhatIsPartlyUp(t *testing.T) {
 		h.await(id, graft.StatusActive)
 	})
 }
+
+// A plugin that made room and is enabled again, and fails again, takes nothing
+// else of its addon down.
+func TestEnableAPluginThatMadeRoom(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		h.driver.AddContainer(schedulerComponent())
+		before := h.snapshot()
+		id := h.install(pluginAndWeb).ID
+		h.await(id, graft.StatusActive)
+		web, side := h.container("cluster_web"), h.container("cluster_side")
+		h.driver.AddImage(imageOf("p"), fake.Behaviour{ExitAfter: time.Second, ExitCode: 1})
+		h.driver.Exit(h.container("cluster_scheduler").ID, 1)
+		h.awaitThat(id, "restored", restoredNow)
+		h.answers("")
+		for range 2 {
+			if _, err := h.engine.SetDesired(context.Background(), id, graft.DesiredEnabled); err != nil {
+				t.Fatal(err)
+			}
+			h.awaitThat(id, "restored again", restoredNow)
+			h.pass(time.Minute)
+			h.answers("")
+		}
+		for _, c := range []*driver.Container{web, side} {
+			if now := h.container(c.Name); now == nil || now.ID != c.ID || !now.StartedAt.Equal(c.StartedAt) {
+				t.Errorf("%s was disturbed: %+v", c.Name, now)
+			}
+		}
+		h.driver.AddImage(imageOf("p"), fake.Behaviour{})
+		if _, err := h.engine.SetDesired(context.Background(), id, graft.DesiredEnabled); err != nil {
+			t.Fatal(err)
+		}
+		h.await(id, graft.StatusActive)
+		h.answers(id)
+		h.delete(id)
+		h.nothingLeft(before)
+	})
+}

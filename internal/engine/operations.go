@@ -287,20 +287,26 @@ func stuck(details *graft.StatusDetails, reason string) {
 }
 
 // giveUp marks an installation as failed, with the last lines of its containers
-// while they are still there. The next plan takes everything back.
+// while they are still there. The next plan takes everything back. One that was
+// up before, and of which something is, keeps that: what is not in its place is
+// withdrawn, and the rest is repaired.
 func (e *Engine) giveUp(ctx context.Context, inst *graft.Installation, details *graft.StatusDetails) error {
-	logs := inst.Logs
+	status, logs := graft.StatusFailed, inst.Logs
 	if w, err := e.world(ctx); err == nil {
 		a := assess(w, inst, time.Now())
 		logs = e.lastLines(ctx, w, inst, a.details.FailedServices)
-		if inst.Activated && a.status == graft.StatusPartiallyActive && w.placesTaken(inst) {
-			a.details.Reason = details.Reason // it was up before, and most of it is: the rest is repaired
-			return e.write(ctx, inst, a.status, &a.details, logs)
+		if inst.Activated && a.status == graft.StatusPartiallyActive {
+			status, a.details.Reason = a.status, details.Reason
+			a.details.Withdrawn = w.outOfPlace(inst, graft.Withdrawal{Reason: details.Reason, RetryAt: details.RetryAt})
+			details = &a.details
+		} else {
+			details.GaveUp = true
+			details.FailedServices, details.Services = a.details.FailedServices, a.details.Services
 		}
-		details.FailedServices, details.Services = a.details.FailedServices, a.details.Services
+	} else {
+		details.GaveUp = true
 	}
-	details.GaveUp = true
-	if err := e.write(ctx, inst, graft.StatusFailed, details, logs); err != nil {
+	if err := e.write(ctx, inst, status, details, logs); err != nil {
 		return err
 	}
 	e.mu.Lock()
