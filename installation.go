@@ -218,7 +218,8 @@ type Plan struct {
 	Swaps      []PlannedSwap  `json:"swaps"`
 	// Conflicts are the ports, names, networks and volumes that others have.
 	Conflicts []PlannedConflict `json:"conflicts"`
-	// Refusal is why the engine would do nothing.
+	// Refusal is why the engine would do nothing, or, for an addon that has been
+	// up, no more than what the operations say.
 	Refusal string `json:"refusal,omitempty"`
 	// Text is the plan for people, one operation a line.
 	Text string `json:"text"`

@@ -101,12 +101,13 @@ func firstLine(text string) string {
 // printPlan writes what a plan says, the parts that say nothing left out.
 func printPlan(w io.Writer, plan *graft.Plan) {
 	fmt.Fprintln(w)
-	switch {
-	case plan.Refusal != "":
+	if plan.Refusal != "" {
 		fmt.Fprintf(w, "REFUSED: %s\n", oneLine(plan.Refusal))
-	case len(plan.Operations) == 0:
+	}
+	switch {
+	case len(plan.Operations) == 0 && plan.Refusal == "":
 		fmt.Fprintf(w, "nothing to do for %s\n", oneLine(plan.Addon))
-	default:
+	case len(plan.Operations) > 0:
 		row(w, "OPERATION", "TARGET", "CAUSE")
 		for _, o := range plan.Operations {
 			row(w, o.Kind, o.Target, o.Cause)
