@@ -3,7 +3,9 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/graftplatform/graft"
@@ -16,15 +18,43 @@ import (
 // nothing of the others from being repaired. And a plugin that can't stay in its
 // component's place makes room without taking the rest of the addon down.
 
+// advanceApart is advance for an installation that has been up.
+func (e *Engine) advanceApart(ctx context.Context, w *world, inst *graft.Installation, p *plan, busy, held map[string]bool) time.Time {
+	readmitted, next := e.readmit(ctx, w, inst)
+	if readmitted {
+		return next
+	}
+	due, later := e.due(ctx, inst, p, busy, held)
+	later = sooner(later, next)
+	if p.soon {
+		later = sooner(later, time.Now().Add(creationTime))
+	}
+	if len(due.operations) == 0 {
+		e.standIn(ctx, w, inst, later, held)
+		return sooner(later, e.rest(ctx, w, inst, p, busy))
+	}
+	later = sooner(later, e.settle(ctx, w, inst)) // what is about to be repaired did fail
+	for _, part := range due.parts() {
+		for _, component := range part.components {
+			held[component] = true
+		}
+		e.launch(ctx, inst.ID+" "+part.operations[0].text(), inst, part)
+	}
+	return later
+}
+
 // due returns the part of a repair that can be carried out now, begins to bring
 // the images that it lacks, and returns when to look again for what has to wait;
 // zero: when something happens.
-func (e *Engine) due(ctx context.Context, inst *graft.Installation, p *plan) (*plan, time.Time) {
+func (e *Engine) due(ctx context.Context, inst *graft.Installation, p *plan, busy, held map[string]bool) (*plan, time.Time) {
 	var at time.Time
 	now := time.Now()
 	e.mu.Lock()
 	paused := e.paused[inst.ID]
 	rest := p.without(func(o *operation) bool {
+		if busy[o.group] || held[p.places[o.group]] {
+			return true // it wakes the loop when it is over
+		}
 		pause := paused[o.group]
 		if !now.Before(pause.next) {
 			return false
@@ -32,23 +62,105 @@ func (e *Engine) due(ctx context.Context, inst *graft.Installation, p *plan) (*p
 		at = sooner(at, pause.next)
 		return true
 	})
+	rest.drift = slices.DeleteFunc(slices.Clone(rest.drift), func(d graft.Event) bool {
+		return paused[d.Service].count > 0 || paused["component "+d.Component].count > 0 // it was told at the first attempt
+	})
 	e.mu.Unlock()
+	e.forgetPulled(p)
 	missing := e.pull(ctx, inst, rest)
 	return rest.without(func(o *operation) bool { return o.kind == opPull && missing[o.target] }), at
+}
+
+// parts splits a plan into those that have nothing to do with each other.
+func (p *plan) parts() []*plan {
+	part := make([]int, len(p.operations)) // of each operation, a number
+	for i := range part {
+		part[i] = i
+	}
+	join := func(a, b int) {
+		from, to := part[a], part[b]
+		for i := range part {
+			if part[i] == from {
+				part[i] = to
+			}
+		}
+	}
+	first := map[string]int{}
+	for i := range p.operations {
+		o := &p.operations[i]
+		if k, there := first[o.group]; there && o.group != "" {
+			join(i, k)
+		} else {
+			first[o.group] = i
+		}
+		for _, before := range o.after {
+			join(i, before)
+		}
+	}
+	var parts []*plan
+	done := map[int]bool{}
+	for _, number := range part {
+		if done[number] {
+			continue
+		}
+		done[number] = true
+		parts = append(parts, p.only(func(i int) bool { return part[i] == number }))
+	}
+	return parts
+}
+
+// only returns the plan of some operations, which come after none of the others.
+func (p *plan) only(is func(i int) bool) *plan {
+	rest := *p
+	rest.operations, rest.components, rest.drift = nil, nil, nil
+	at := make([]int, len(p.operations))
+	for i, o := range p.operations {
+		if !is(i) {
+			continue
+		}
+		o.after = slices.Clone(o.after)
+		for j, before := range o.after {
+			o.after[j] = at[before]
+		}
+		at[i] = rest.add(o)
+	}
+	groups := rest.groups()
+	for _, group := range groups {
+		if place := p.places[group]; place != "" && !slices.Contains(rest.components, place) {
+			rest.components = append(rest.components, place)
+		}
+	}
+	rest.drift = slices.DeleteFunc(slices.Clone(p.drift), func(d graft.Event) bool {
+		return !slices.Contains(groups, d.Service) && !slices.Contains(groups, "component "+d.Component)
+	})
+	return &rest
+}
+
+// groups returns what the operations are for; nil if the plan is carried out as a
+// whole.
+func (p *plan) groups() []string {
+	if !p.apart {
+		return nil
+	}
+	groups := []string{}
+	for i := range p.operations {
+		if group := p.operations[i].group; !slices.Contains(groups, group) {
+			groups = append(groups, group)
+		}
+	}
+	return groups
 }
 
 // pull begins to bring the images that a plan needs, each by itself, and returns
 // those that are not there yet.
 func (e *Engine) pull(ctx context.Context, inst *graft.Installation, p *plan) map[string]bool {
 	missing := map[string]bool{}
-	needed := map[string]bool{}
 	for i := range p.operations {
 		o := p.operations[i]
 		if o.kind != opPull {
 			continue
 		}
-		needed[o.target] = true
-		key := inst.ID + " " + o.target
+		key := inst.ID + " " + o.group
 		e.mu.Lock()
 		_, running := e.running[key]
 		pulled := e.pulled[inst.ID][o.target]
@@ -62,14 +174,17 @@ func (e *Engine) pull(ctx context.Context, inst *graft.Installation, p *plan) ma
 			e.launch(ctx, key, inst, &plan{installation: inst, apart: true, pulls: true, operations: []operation{o}})
 		}
 	}
+	return missing
+}
+
+// forgetPulled forgets images that a plan does not need any more: when it does
+// again, they may be gone.
+func (e *Engine) forgetPulled(p *plan) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for image := range e.pulled[inst.ID] {
-		if !needed[image] {
-			delete(e.pulled[inst.ID], image) // it was needed once, and may be again
-		}
-	}
-	return missing
+	maps.DeleteFunc(e.pulled[p.installation.ID], func(image string, _ bool) bool {
+		return !slices.ContainsFunc(p.operations, func(o operation) bool { return o.kind == opPull && o.target == image })
+	})
 }
 
 // takesOver is whether a plan is to take a component's place from another
@@ -111,7 +226,8 @@ func (e *Engine) notePulled(inst *graft.Installation, p *plan) {
 }
 
 // noteGroups notes which groups of a plan's operations failed, and so are to
-// pause, and forgets the failures of the others.
+// pause, and forgets the failures of the others; but what is done again and again
+// and needed again at once pauses too.
 func (e *Engine) noteGroups(inst *graft.Installation, p *plan, failures []*operationError) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -127,17 +243,21 @@ func (e *Engine) noteGroups(inst *graft.Installation, p *plan, failures []*opera
 		paused = map[string]attempts{}
 		e.paused[inst.ID] = paused
 	}
-	for i := range p.operations {
-		group := p.operations[i].group
+	text, now := p.String(), time.Now()
+	for _, group := range p.groups() {
 		pause := paused[group]
-		switch {
-		case failed[group] == nil:
-			delete(paused, group)
-		case !time.Now().Before(pause.next): // once for each execution
+		switch f := failed[group]; {
+		case f != nil:
 			pause.failed()
-			pause.reason = failed[group].reason()
-			paused[group] = pause
+			pause.reason = f.reason()
+		case len(failures) == 0 && pause.plan == text && now.Sub(later(pause.at, pause.next)) < sameAgain:
+			pause.failed()
+			pause.reason = "what was repaired was not for long"
+		default:
+			pause = attempts{}
 		}
+		pause.plan, pause.at = text, now
+		paused[group] = pause
 	}
 }
 
@@ -147,7 +267,7 @@ func (e *Engine) trouble(id string) (reason string, at time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, group := range sortedKeys(e.paused[id]) {
-		if pause := e.paused[id][group]; at.IsZero() || pause.next.Before(at) {
+		if pause := e.paused[id][group]; pause.count > 0 && (at.IsZero() || pause.next.Before(at)) {
 			reason, at = pause.reason, pause.next
 		}
 	}
@@ -159,7 +279,7 @@ func (e *Engine) trouble(id string) (reason string, at time.Time) {
 // place.
 func (e *Engine) repairFailed(ctx context.Context, inst *graft.Installation, failures []*operationError) {
 	var failed *operationError // the first one that no other way is left for
-	often := false
+	about := map[string]bool{} // what failed often
 	for _, f := range failures {
 		if e.fellBack(ctx, inst, f) {
 			continue
@@ -167,15 +287,20 @@ func (e *Engine) repairFailed(ctx context.Context, inst *graft.Installation, fai
 		if failed == nil {
 			failed = f
 		}
-		often = often || e.failedOften(inst, f)
+		if e.failedOften(inst, f) {
+			about[f.operation.group] = true
+		}
 	}
 	now, err := e.store.Installation(ctx, inst.ID)
 	if failed == nil || err != nil || now.Generation != inst.Generation {
 		return
 	}
 	inst = now
-	if w, err := e.world(ctx); err == nil && often {
-		if services := append(w.awaited(inst), w.placeless(inst)...); len(services) > 0 {
+	if w, err := e.world(ctx); err == nil && len(about) > 0 {
+		services := slices.DeleteFunc(append(w.awaited(inst), w.notInPlace(inst)...), func(service string) bool {
+			return !about[""] && !about[service] && !about["image "+inst.Images[service]]
+		})
+		if len(services) > 0 {
 			x := graft.Withdrawal{Reason: failed.reason()}
 			if failed.causeMayGo() {
 				at := e.nextRetry(inst.ID)
@@ -187,6 +312,9 @@ func (e *Engine) repairFailed(ctx context.Context, inst *graft.Installation, fai
 	}
 	details := e.detailsOf(inst)
 	details.Step, details.Pulls, details.Reason = "", nil, failed.reason()
+	if strings.HasPrefix(failed.operation.group, "component ") && len(details.Withdrawn) > 0 {
+		details.Outcome = graft.OutcomeNotRestored
+	}
 	_ = e.write(ctx, inst, inst.Status, details, e.keptLogs(ctx, inst)) // in the log; the next attempt says it again
 }
 
@@ -223,9 +351,9 @@ func (w *world) awaited(inst *graft.Installation) []string {
 	return services
 }
 
-// placeless returns the services whose component is still, or again, in its own
+// notInPlace returns the services whose component is still, or again, in its own
 // place.
-func (w *world) placeless(inst *graft.Installation) []string {
+func (w *world) notInPlace(inst *graft.Installation) []string {
 	var services []string
 	for _, v := range w.wants(inst) {
 		if v.component != nil && v.swap == nil && v.former == nil {
@@ -260,12 +388,12 @@ func (w *world) isPlugin(inst *graft.Installation, v *want) bool {
 
 // makeRoom withdraws plugins that do not stay up in their component's place. It
 // is false if there is none.
-func (e *Engine) makeRoom(ctx context.Context, w *world, inst *graft.Installation) (bool, error) {
+func (e *Engine) makeRoom(ctx context.Context, w *world, inst *graft.Installation, busy map[string]bool) (bool, error) {
 	if !wantsUp(inst) || !settled(inst) {
 		return false, nil
 	}
 	for _, swap := range w.swapsOf(inst.ID) {
-		if withdrawn(inst, swap.Service) {
+		if withdrawn(inst, swap.Service) || busy[swap.Service] {
 			continue
 		}
 		service := inst.Service(swap.Service)
@@ -339,7 +467,9 @@ func (e *Engine) readmit(ctx context.Context, w *world, inst *graft.Installation
 		anew, details := *inst, *inst.Details
 		anew.Details = &details
 		details.Withdrawn = slices.Delete(slices.Clone(details.Withdrawn), i, i+1)
-		details.Outcome = graft.OutcomeDone
+		if len(details.Withdrawn) == 0 {
+			details.Outcome = graft.OutcomeDone
+		}
 		free := func(v *want) bool { return v.service.Name == x.Service && v.blocked == nil }
 		if slices.ContainsFunc(w.wants(&anew), free) {
 			err := e.write(ctx, inst, inst.Status, &details, inst.Logs)

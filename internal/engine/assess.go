@@ -82,6 +82,9 @@ func (a *assessment) services(w *world, inst *graft.Installation, now time.Time)
 		a.details.Outcome = graft.OutcomeRestored
 		if slices.ContainsFunc(w.swapsOf(inst.ID), func(s *store.Swap) bool { return withdrawn(inst, s.Service) }) {
 			a.details.Outcome = "" // not yet
+			if inst.Details.Outcome == graft.OutcomeNotRestored {
+				a.details.Outcome = graft.OutcomeNotRestored // still
+			}
 		}
 	}
 }

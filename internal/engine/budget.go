@@ -135,6 +135,23 @@ func (b *budget) resting(now time.Time) map[string]time.Time {
 	return resting
 }
 
+// rested returns the containers, by id, whose rest is over and that have not been
+// started since.
+func (b *budget) rested(now time.Time) map[string]bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var rested map[string]bool
+	for id, t := range b.tallies {
+		if !t.restUntil.IsZero() && !now.Before(t.restUntil) && t.startedAt.Before(t.restUntil) {
+			if rested == nil {
+				rested = map[string]bool{}
+			}
+			rested[id] = true
+		}
+	}
+	return rested
+}
+
 // forgive forgets what is known of an installation's containers, as somebody
 // wants them tried anew.
 func (b *budget) forgive(installation string) {

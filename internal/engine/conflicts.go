@@ -104,7 +104,7 @@ func (c *conflicts) service(v *want) {
 			c.add(conflictPort, portName(port), holder.Name,
 				"service %q: host port %s is taken by container %q; free it or publish another port",
 				v.service.Name, portName(port), holder.Name)
-		} else if other := c.reserved(v, port); other != nil {
+		} else if other := c.reserved(port); other != nil {
 			c.add(conflictPort, portName(port), other.Name,
 				"service %q: host port %s is for addon %q, which was installed before; publish another port",
 				v.service.Name, portName(port), other.Name)
@@ -112,19 +112,25 @@ func (c *conflicts) service(v *want) {
 	}
 }
 
-// reserved returns an addon that was installed before and is about to publish a
-// port, apart from one for the same component; nil if there is none.
-func (c *conflicts) reserved(v *want, port driver.Port) *graft.Installation {
+// reserved returns another addon that is about to publish a port: one that has
+// been up, and whose container is just not there, or one that is being installed
+// and came before. It is nil if there is none, and for an addon that has been up.
+func (c *conflicts) reserved(port driver.Port) *graft.Installation {
+	if settled(c.inst) {
+		return nil
+	}
 	for i := range c.w.installs {
 		other := &c.w.installs[i]
-		if other.ID == c.inst.ID || !wantsUp(other) || newer(other, c.inst) || v.component != nil && c.w.claims(other, v.component) {
+		before := settled(other) || other.Status == graft.StatusInstalling && newer(c.inst, other)
+		if other.ID == c.inst.ID || !wantsUp(other) || !before {
 			continue
 		}
 		containers := c.w.containersOf(other.ID)
 		for j := range other.Services {
 			service := &other.Services[j]
-			if withdrawn(other, service.Name) || currentOf(containers, service, other.Images[service.Name]) != nil {
-				continue // it does not want it, or what it has is seen
+			plugin := c.w.component(service.Name) != nil || c.w.aside(service.Name) != nil
+			if plugin || currentOf(containers, service, other.Images[service.Name]) != nil {
+				continue // who has a component's ports is another question; what a container has is seen
 			}
 			published, err := ports(service, nil)
 			if err == nil && slices.ContainsFunc(published, func(p driver.Port) bool { return collide(port, p) }) {

@@ -204,11 +204,31 @@ func (e *Engine) SetDesired(ctx context.Context, id string, desired graft.Desire
 	if inst.Desired == desired && !retry {
 		return inst, nil
 	}
+	if retry && inst.Desired == desired && settled(inst) {
+		return e.tryAgain(ctx, inst)
+	}
 	status := graft.StatusInstalling
 	if desired == graft.DesiredDisabled {
 		status = graft.StatusDisabling
 	}
 	return e.setDesired(ctx, id, desired, status)
+}
+
+// tryAgain lets everything of an installation be tried at once that has been up
+// and of which something failed. What runs goes on running.
+func (e *Engine) tryAgain(ctx context.Context, inst *graft.Installation) (*graft.Installation, error) {
+	e.interrupt(inst.ID)
+	details := e.detailsOf(inst)
+	details.Withdrawn, details.Outcome, details.RetryAt = nil, graft.OutcomeDone, nil
+	details.Reason, details.Step = "", "it is tried again"
+	if err := e.write(ctx, inst, graft.StatusInstalling, details, inst.Logs); err != nil {
+		return nil, err
+	}
+	e.log.Info("tried again", "addon", inst.Name, "installation", inst.ID)
+	e.note(graft.Event{Type: graft.EventDesired, Message: fmt.Sprintf("addon %s is to be tried again", inst.Name),
+		InstallationID: inst.ID, Addon: inst.Name, Status: inst.Status})
+	e.poke()
+	return e.Installation(ctx, inst.ID)
 }
 
 func (e *Engine) setDesired(ctx context.Context, id string, desired graft.DesiredState, status graft.InstallationStatus) (*graft.Installation, error) {

@@ -61,6 +61,7 @@ type logReader struct {
 	id, service string // no service: all
 	options     driver.LogOptions
 	looked      bool          // the runtime has answered
+	lookedAt    time.Time     // when it was asked last
 	away        bool          // it did not the last time, and that was said
 	ended       chan struct{} // the reading of a container did
 	writing     sync.Mutex
@@ -87,6 +88,11 @@ func (l *logReader) follow(parent context.Context) error {
 	streams, ctx := errgroup.WithContext(ctx)
 	var err error
 	for {
+		// A container that is busy elsewhere must not make us look at everything
+		// again and again.
+		if err := l.breathe(ctx); err != nil {
+			break
+		}
 		changed, updated := l.engine.changed.C(), l.engine.updated.C()
 		var again time.Duration
 		again, err = l.attach(ctx, streams)
@@ -116,6 +122,22 @@ func (l *logReader) follow(parent context.Context) error {
 		return failed
 	}
 	return err
+}
+
+// lookPause is between two looks of one who follows logs.
+const lookPause = 200 * time.Millisecond
+
+// breathe waits until it is time to look again.
+func (l *logReader) breathe(ctx context.Context) error {
+	timer := time.NewTimer(time.Until(l.lookedAt.Add(lookPause)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		l.lookedAt = time.Now()
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // attach begins to read the containers that may have something to say, and

@@ -87,6 +87,7 @@ func TestLogsFollowContainers(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.await(inst.ID, graft.StatusActive)
+		time.Sleep(time.Second) // of the bubble: it looks from time to time
 		if text := got.take(); strings.Count(text, "\n") != 2 || !strings.Contains(text, "web | started\n") || !strings.Contains(text, "db | started\n") {
 			t.Errorf("disabled and enabled: %q", text)
 		}

@@ -60,7 +60,7 @@ func (e *Engine) breathe(ctx context.Context, took time.Duration) {
 	defer timer.Stop()
 	for {
 		updated := e.updated.C()
-		if len(e.busy()) == 0 {
+		if e.idle() {
 			return
 		}
 		select {
@@ -129,7 +129,7 @@ func (e *Engine) world(ctx context.Context) (*world, error) {
 	}
 	w := &world{
 		settings: e.settings, snapshot: snapshot, swaps: swaps, installs: installs,
-		gated: e.observer.gates(), resting: e.observer.budget.resting(time.Now()), now: time.Now(), pulling: e.pulling(), probes: e.observer.prober.reasons(), records: map[string]*driver.Container{},
+		gated: e.observer.gates(), resting: e.observer.budget.resting(time.Now()), rested: e.observer.budget.rested(time.Now()), making: e.observer.unfinished(), pulling: e.pulling(), probes: e.observer.prober.reasons(), records: map[string]*driver.Container{},
 	}
 	for i := range swaps {
 		if w.records[swaps[i].Component], err = recorded(&swaps[i]); err != nil {
@@ -159,13 +159,13 @@ func (e *Engine) reconcile(ctx context.Context) time.Time {
 	}
 	for i := range w.installs {
 		inst := &w.installs[i]
-		if busy[inst.ID] {
+		if busy.whole[inst.ID] {
 			if settled(inst) && wantsUp(inst) {
 				e.settle(ctx, w, inst) // a long repair must not hide what else happens
 			}
 			continue
 		}
-		if at := e.advance(ctx, w, inst, held); !at.IsZero() && at.Before(next) {
+		if at := e.advance(ctx, w, inst, busy, held); !at.IsZero() && at.Before(next) {
 			next = at
 		}
 	}
@@ -173,31 +173,28 @@ func (e *Engine) reconcile(ctx context.Context) time.Time {
 }
 
 // advance does what is next for one installation, and returns when to look
-// again; zero: when something happens.
-func (e *Engine) advance(ctx context.Context, w *world, inst *graft.Installation, held map[string]bool) time.Time {
-	if made, err := e.makeRoom(ctx, w, inst); made {
+// again; zero: when something happens. What was in flight when the world was
+// looked at, and which components were held, is given.
+func (e *Engine) advance(ctx context.Context, w *world, inst *graft.Installation, busy inFlight, held map[string]bool) time.Time {
+	if made, err := e.makeRoom(ctx, w, inst, busy.groups[inst.ID]); made {
 		return again(err)
 	}
 	p := planFor(w, inst)
+	if p.apart {
+		return e.advanceApart(ctx, w, inst, p, busy.groups[inst.ID], held)
+	}
+	if busy.any(inst.ID) {
+		return time.Time{} // what is left of repairs ends soon, and wakes the loop
+	}
 	if slices.ContainsFunc(p.components, func(c string) bool { return held[c] }) {
 		return time.Time{} // whoever holds it wakes the loop when it is done
 	}
-	var later time.Time
-	if p.apart {
-		p, later = e.due(ctx, inst, p)
-	}
-	if p.soon {
-		later = sooner(later, time.Now().Add(creationTime))
-	}
 	if len(p.operations) == 0 {
-		return sooner(later, e.rest(ctx, w, inst, p))
+		return e.rest(ctx, w, inst, p, nil)
 	}
-	if settled(inst) && wantsUp(inst) {
-		later = sooner(later, e.settle(ctx, w, inst)) // what is about to be repaired did fail
-	}
-	if at := e.retryAt(inst, p); time.Now().Before(at) {
-		e.standIn(ctx, w, inst)
-		return sooner(later, at)
+	if at := e.retryAt(inst); time.Now().Before(at) {
+		e.standIn(ctx, w, inst, at, held)
+		return at
 	}
 	if w.takesOver(p) { // whoever is in place must not wait for images of another
 		if missing := e.pullFirst(ctx, inst, p); missing {
@@ -208,35 +205,32 @@ func (e *Engine) advance(ctx context.Context, w *world, inst *graft.Installation
 		held[component] = true
 	}
 	e.launch(ctx, inst.ID, inst, p)
-	return later
+	return time.Time{}
 }
 
-// rest is for an installation for which nothing can be done now.
-func (e *Engine) rest(ctx context.Context, w *world, inst *graft.Installation, p *plan) time.Time {
+// rest is for an installation for which nothing can be done now, but for what is
+// in flight.
+func (e *Engine) rest(ctx context.Context, w *world, inst *graft.Installation, p *plan, busy map[string]bool) time.Time {
 	switch {
 	case p.refusal != "":
-		return e.refused(ctx, w, inst, p)
+		return e.refused(ctx, w, inst, p, busy)
 	case p.waiting != "":
 		details := e.detailsOf(inst)
 		details.Step = p.waiting
 		return sooner(time.Now().Add(longPull), again(e.write(ctx, inst, inst.Status, details, inst.Logs)))
 	}
-	readmitted, next := e.readmit(ctx, w, inst)
-	if readmitted {
-		return next
-	}
-	return sooner(next, sooner(e.settle(ctx, w, inst), e.revive(ctx, w, inst)))
+	return sooner(e.settle(ctx, w, inst), e.revive(ctx, w, inst))
 }
 
 // refused writes down why nothing can be done.
-func (e *Engine) refused(ctx context.Context, w *world, inst *graft.Installation, p *plan) time.Time {
+func (e *Engine) refused(ctx context.Context, w *world, inst *graft.Installation, p *plan, busy map[string]bool) time.Time {
 	if !wantsUp(inst) {
 		details := e.detailsOf(inst)
 		stuck(details, p.refusal)
 		return again(e.write(ctx, inst, inst.Status, details, inst.Logs))
 	}
 	if settled(inst) {
-		return e.refusedPart(ctx, w, inst, p)
+		return e.refusedPart(ctx, w, inst, p, busy)
 	}
 	e.log.Warn("installation refused", "addon", inst.Name, "installation", inst.ID, "reason", p.refusal)
 	e.metrics.operationRefused(purposeOf(inst))
@@ -252,18 +246,18 @@ func (e *Engine) refused(ctx context.Context, w *world, inst *graft.Installation
 
 // refusedPart is for an installation that has been up, and of which something
 // can't be repaired. A plugin that somebody waits for makes room.
-func (e *Engine) refusedPart(ctx context.Context, w *world, inst *graft.Installation, p *plan) time.Time {
+func (e *Engine) refusedPart(ctx context.Context, w *world, inst *graft.Installation, p *plan, busy map[string]bool) time.Time {
 	awaited := w.awaited(inst)
 	for _, v := range p.blocked {
-		if slices.Contains(awaited, v.service.Name) {
-			return again(e.withdraw(ctx, w, inst, []string{v.service.Name},
+		if service := v.service.Name; slices.Contains(awaited, service) && !busy[service] {
+			return again(e.withdraw(ctx, w, inst, []string{service},
 				graft.Withdrawal{Reason: graft.ErrorMessage(v.blocked), Blocked: true}))
 		}
 	}
 	a := assess(w, inst, time.Now())
 	a.details.Reason = p.refusal
-	if len(p.blocked) == 0 { // it is a component that can't come back
-		a.details.Outcome = graft.OutcomeNotRestored
+	if p.stuck != "" { // a component can't come back
+		a.details.Outcome, a.details.Reason = graft.OutcomeNotRestored, p.stuck
 	}
 	return sooner(a.wake, again(e.write(ctx, inst, a.status, &a.details, e.logsFor(ctx, w, inst, &a))))
 }
@@ -316,29 +310,42 @@ func (e *Engine) logsFor(ctx context.Context, w *world, inst *graft.Installation
 	return e.lastLines(ctx, w, inst, a.details.FailedServices)
 }
 
-// write stores a status and tells those who wait for it. A spec that changed
-// meanwhile wins: then nothing is written. The error, the store's, is in the log.
+// write stores a status and tells those who wait for it, and makes inst what was
+// written. Whoever changed the spec, or wrote a status, since inst was read wins:
+// then nothing is written, and everything is looked at again. The error, the
+// store's, is in the log.
 func (e *Engine) write(ctx context.Context, inst *graft.Installation, status graft.InstallationStatus, details *graft.StatusDetails, logs string) error {
+	return e.writeAt(ctx, inst, inst.Revision, status, details, logs)
+}
+
+// writeAt is write for what was read at another revision; 0: any.
+func (e *Engine) writeAt(ctx context.Context, inst *graft.Installation, revision int64, status graft.InstallationStatus, details *graft.StatusDetails, logs string) error {
 	if status == inst.Status && logs == inst.Logs && reflect.DeepEqual(details, inst.Details) {
 		return nil
 	}
-	changed, err := e.store.SetStatus(ctx, inst.ID, inst.Generation, status, details, logs)
+	changed, err := e.store.SetStatusOf(ctx, inst.ID, inst.Generation, revision, status, details, logs)
 	if err != nil && graft.ErrorCode(err) != graft.CodeNotFound { // not found: just forgotten
 		if ctx.Err() == nil {
 			e.log.Error("a status was not written", "installation", inst.ID, "error", err)
 		}
 		return err
 	}
-	if changed {
-		e.updated.beat()
-		e.noteUnhealthy(inst, details)
-		taken := e.noteTakenBack(inst, details)
-		if status != inst.Status {
-			e.metrics.statusChanged(inst.Status, status)
+	if !changed {
+		if now, err := e.store.Installation(ctx, inst.ID); err == nil && now.Revision != inst.Revision {
+			e.poke()
 		}
-		if status != inst.Status || taken {
-			e.noteStatus(inst, status, details)
-		}
+		return nil
+	}
+	before := *inst
+	inst.Revision, inst.Status, inst.Details, inst.Logs = inst.Revision+1, status, details, logs
+	e.updated.beat()
+	e.noteUnhealthy(&before, details)
+	taken := e.noteTakenBack(&before, details)
+	if status != before.Status {
+		e.metrics.statusChanged(before.Status, status)
+	}
+	if status != before.Status || taken {
+		e.noteStatus(&before, status, details)
 	}
 	return nil
 }

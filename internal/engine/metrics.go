@@ -20,8 +20,21 @@ const (
 	purposeRepair    purpose = "repair"
 	purposeDisable   purpose = "disable"
 	purposeUninstall purpose = "uninstall"
-	purposeRestore   purpose = "restore" // what failed is taken back
+	purposeRestore   purpose = "restore"  // what failed is taken back
+	purposePull      purpose = "pull"     // images are brought beside or before that
+	purposeStandIn   purpose = "stand_in" // a plugin answers while its component can't
 )
+
+// purpose is what the plan is for.
+func (p *plan) purpose() purpose {
+	switch {
+	case p.pulls:
+		return purposePull
+	case p.standIn:
+		return purposeStandIn
+	}
+	return purposeOf(p.installation)
+}
 
 // purposeOf says what a plan for an installation is for.
 func purposeOf(inst *graft.Installation) purpose {

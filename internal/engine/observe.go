@@ -20,15 +20,16 @@ type observer struct {
 	prober   *prober
 	budget   *budget
 	mu       sync.Mutex
-	ends     map[string]ending // by container id: the last one
-	expected map[string]bool   // containers, by id, that were told to end
-	gated    map[string]string // containers, by id: the networks on which they passed the gate of a swap
-	begun    int               // looks so far
-	taken    int               // the latest of which something was taken in
+	ends     map[string]ending    // by container id: the last one
+	expected map[string]bool      // containers, by id, that were told to end
+	gated    map[string]string    // containers, by id: the networks on which they passed the gate of a swap
+	created  map[string]time.Time // containers, by id: when they were first seen, not started yet
+	begun    int                  // looks so far
+	taken    int                  // the latest of which something was taken in
 }
 
 func newObserver(d driver.Driver, engineID string, p *prober, b *budget) *observer {
-	return &observer{driver: d, engineID: engineID, prober: p, budget: b, ends: map[string]ending{}, gated: map[string]string{}, expected: map[string]bool{}}
+	return &observer{driver: d, engineID: engineID, prober: p, budget: b, ends: map[string]ending{}, gated: map[string]string{}, expected: map[string]bool{}, created: map[string]time.Time{}}
 }
 
 // expectEnd notes that a container is told to end.
@@ -81,6 +82,23 @@ func (o *observer) gates() map[string]string {
 	return maps.Clone(o.gated)
 }
 
+// unfinished returns the containers, by id, that were seen first a moment ago and
+// have not been started: who makes them may not be done.
+func (o *observer) unfinished() map[string]bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var unfinished map[string]bool
+	for id, at := range o.created {
+		if time.Since(at) < creationTime {
+			if unfinished == nil {
+				unfinished = map[string]bool{}
+			}
+			unfinished[id] = true
+		}
+	}
+	return unfinished
+}
+
 // place tells where a container is: to pass a gate on other networks is another
 // thing, and so is to pass it in another life.
 func place(c *driver.Container) string {
@@ -108,6 +126,8 @@ func (o *observer) observe(ctx context.Context) (*driver.Snapshot, error) {
 	if o.newest(turn, snapshot) {
 		o.prober.see(snapshot, o.engineID)
 		o.budget.see(snapshot, o.engineID, time.Now())
+	} else {
+		o.prober.tell(snapshot, o.engineID)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -140,6 +160,12 @@ func (o *observer) newest(turn int, snapshot *driver.Snapshot) bool {
 		return false
 	}
 	o.taken = turn
+	for i := range snapshot.Containers {
+		if c := &snapshot.Containers[i]; c.State == driver.StateCreated && o.created[c.ID].IsZero() {
+			o.created[c.ID] = time.Now()
+		}
+	}
+	maps.DeleteFunc(o.created, func(id string, _ time.Time) bool { return !there[id] })
 	maps.DeleteFunc(o.ends, func(id string, _ ending) bool { return !there[id] })
 	maps.DeleteFunc(o.expected, func(id string, _ bool) bool { return !there[id] })
 	maps.DeleteFunc(o.gated, func(id string, _ string) bool { return !there[id] })

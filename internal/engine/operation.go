@@ -122,6 +122,7 @@ type plan struct {
 	// any, are what can be done all the same.
 	refusal string
 	code    graft.Code // what kind of refusal it is
+	stuck   string     // why a component can't come back for which a plugin made room
 	blocked []*want    // the services that it is about, of an installation that has been up
 	// waiting is whom something waits for.
 	waiting string
@@ -130,6 +131,8 @@ type plan struct {
 	// components are all those that the installation has to do with: one
 	// operation at a time may touch them.
 	components []string
+	// places are those components by what operations are for.
+	places map[string]string
 	// drift is what somebody did to what had been settled, and the plan puts
 	// right: events with their type, component, service and message.
 	drift []graft.Event

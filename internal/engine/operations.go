@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/graftplatform/graft"
@@ -35,19 +36,45 @@ type attempts struct {
 	count      int
 	next       time.Time
 	reason     string
+	stoodIn    time.Time
 	plan       string // the last that was carried out
 	at         time.Time
 }
 
-// busy returns the installations with an operation under way.
-func (e *Engine) busy() map[string]bool {
+// inFlight is what is being carried out.
+type inFlight struct {
+	whole  map[string]bool            // installations, as a whole
+	groups map[string]map[string]bool // by installation: groups of repairs
+}
+
+// any is whether something is being done for an installation.
+func (f inFlight) any(id string) bool { return f.whole[id] || len(f.groups[id]) > 0 }
+
+// busy returns what is being carried out.
+func (e *Engine) busy() inFlight {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	busy := make(map[string]bool, len(e.running))
-	for key := range e.running {
-		busy[key] = true
+	f := inFlight{whole: map[string]bool{}, groups: map[string]map[string]bool{}}
+	for _, r := range e.running {
+		if r.groups == nil {
+			f.whole[r.installation] = true
+			continue
+		}
+		if f.groups[r.installation] == nil {
+			f.groups[r.installation] = map[string]bool{}
+		}
+		for _, group := range r.groups {
+			f.groups[r.installation][group] = true
+		}
 	}
-	return busy
+	return f
+}
+
+// idle is whether nothing is being carried out.
+func (e *Engine) idle() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.running) == 0
 }
 
 // longPull is how long images may take that somebody waits for.
@@ -87,14 +114,17 @@ type underway struct {
 	pulls        bool // it only brings images
 	cancel       context.CancelCauseFunc
 	components   []string
+	groups       []string // of a repair; nil: everything
 }
 
 // launch executes a plan in the background. Under the key no other one is
 // executed meanwhile.
-func (e *Engine) launch(ctx context.Context, key string, inst *graft.Installation, p *plan) {
+func (e *Engine) launch(ctx context.Context, key string, of *graft.Installation, p *plan) {
+	copied := *of // the loop goes on with its own
+	inst := &copied
 	ctx, cancel := context.WithCancelCause(ctx)
 	e.mu.Lock()
-	e.running[key] = underway{inst.ID, time.Now(), p.pulls, cancel, p.components}
+	e.running[key] = underway{inst.ID, time.Now(), p.pulls, cancel, p.components, p.groups()}
 	e.mu.Unlock()
 	// Whoever changed the spec since it was read found nothing to interrupt.
 	if now, err := e.store.Installation(ctx, inst.ID); err != nil || now.Generation != inst.Generation {
@@ -123,6 +153,7 @@ func (e *Engine) operate(ctx context.Context, inst *graft.Installation, p *plan)
 	begin := time.Now()
 	r := e.newReport(ctx, inst)
 	r.quiet = r.quiet || p.standIn
+	r.purpose = p.purpose()
 	ctx, span := startOperation(ctx, e.tracer, inst, r.operation, r.purpose)
 	log := e.log.With("addon", inst.Name, "installation", inst.ID, "operation", r.operation)
 	log.Info("executing plan", "plan", p.String())
@@ -175,7 +206,10 @@ func (e *Engine) judge(ctx context.Context, inst *graft.Installation, p *plan, f
 	switch {
 	case p.standIn: // what failed before is tried again in its time
 	case p.pulls && err == nil:
+		e.noteGroups(inst, p, nil)
 		e.notePulled(inst, p)
+	case err == nil && p.apart:
+		e.noteGroups(inst, p, nil)
 	case err == nil:
 		e.noteSuccess(inst, p)
 	case ctx.Err() != nil: // interrupted: whatever is next is planned anew
@@ -228,15 +262,26 @@ func (e *Engine) finish(ctx context.Context, inst *graft.Installation, err error
 	}
 }
 
-// standIn lets plugins of an installation that is to go answer again while nobody
-// else does.
-func (e *Engine) standIn(ctx context.Context, w *world, inst *graft.Installation) {
-	if wantsUp(inst) {
+// standIn lets plugins that are to go answer again while nobody else does, once
+// until the next attempt.
+func (e *Engine) standIn(ctx context.Context, w *world, inst *graft.Installation, until time.Time, held map[string]bool) {
+	p := planStandIn(w, inst)
+	if len(p.operations) == 0 || slices.ContainsFunc(p.components, func(c string) bool { return held[c] }) {
 		return
 	}
-	if p := planStandIn(w, inst); len(p.operations) > 0 {
-		e.launch(ctx, inst.ID, inst, p)
+	e.mu.Lock()
+	f := e.failures[inst.ID]
+	once := f.stoodIn.Equal(until)
+	f.stoodIn = until
+	e.failures[inst.ID] = f
+	e.mu.Unlock()
+	if once || until.IsZero() {
+		return
 	}
+	for _, component := range p.components {
+		held[component] = true
+	}
+	e.launch(ctx, inst.ID, inst, p)
 }
 
 // fellBack takes the next best way of a swap when a step of the best one has
@@ -361,13 +406,12 @@ func (e *Engine) noteSuccess(inst *graft.Installation, p *plan) {
 	e.failures[inst.ID] = f
 }
 
-// retryAt is when the next attempt may be made; zero: now. If services are looked
-// after one by one, it is the very same plan that has to wait.
-func (e *Engine) retryAt(inst *graft.Installation, p *plan) time.Time {
+// retryAt is when the next attempt may be made; zero: now.
+func (e *Engine) retryAt(inst *graft.Installation) time.Time {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	f := e.failures[inst.ID]
-	if f.generation != inst.Generation || p.apart && f.plan != p.String() {
+	if f.generation != inst.Generation {
 		return time.Time{}
 	}
 	return f.next

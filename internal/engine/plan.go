@@ -100,8 +100,12 @@ func (p *plan) withdraw(w *world) {
 	for _, swap := range w.swapsOf(p.installation.ID) {
 		if withdrawn(p.installation, swap.Service) {
 			from := len(p.operations)
+			before := p.refusal
 			p.putBack(w, swap, &containers, fmt.Sprintf("service %s could not stay in its place", swap.Service))
-			p.group(from, swap.Service)
+			if p.refusal != before && p.stuck == "" {
+				p.stuck = p.refusal
+			}
+			p.group(from, "component "+swap.Component)
 		}
 	}
 }
@@ -119,16 +123,23 @@ func (p *plan) group(from int, name string) {
 // before returns what must have been done before the next operation for a
 // service: everything so far, or, if the services are looked after one by one,
 // what is done for this one.
-func (p *plan) before(v *want) []int {
+func (p *plan) before(w *world, v *want) []int {
 	if !p.apart {
 		return p.all()
+	}
+	uses := map[string]bool{p.installation.Images[v.service.Name]: true}
+	for _, e := range w.endpoints(p.installation, v.service, v.component) {
+		uses[e.Network] = true
+	}
+	mounts, _ := w.mounts(p.installation, v.service) // what is wrong with them is said when it is created
+	for _, m := range mounts {
+		uses[m.Source] = !m.Bind
 	}
 	var before []int
 	for i := range p.operations {
 		o := &p.operations[i]
-		own := o.group == v.service.Name
-		shared := o.kind == opCreateNetwork || o.kind == opCreateVolume
-		if own || o.group == "" && shared || o.kind == opPull && o.target == p.installation.Images[v.service.Name] {
+		shared := o.group == "" && (o.kind == opCreateNetwork || o.kind == opCreateVolume) || o.kind == opPull
+		if o.group == v.service.Name || shared && uses[o.target] {
 			before = append(before, i)
 		}
 	}
@@ -142,15 +153,25 @@ func refusal(inst *graft.Installation, err error) *plan {
 
 // touches notes the components that an installation has to do with.
 func (p *plan) touches(w *world, wants []*want) {
+	p.places = map[string]string{}
+	place := func(service, component string) {
+		p.places[service], p.places["component "+component] = component, component
+		if !slices.Contains(p.components, component) {
+			p.components = append(p.components, component)
+		}
+	}
 	for _, v := range wants {
 		if v.component != nil {
-			p.components = append(p.components, v.component.Name)
+			place(v.service.Name, v.component.Name)
 		}
 	}
 	for _, c := range w.containersOf(p.installation.ID) {
-		if name := c.Labels[driver.ComponentLabel]; name != "" && !slices.Contains(p.components, name) {
-			p.components = append(p.components, name)
+		if name := c.Labels[driver.ComponentLabel]; name != "" {
+			place(c.Labels[driver.ServiceLabel], name)
 		}
+	}
+	for _, swap := range w.swapsOf(p.installation.ID) {
+		place(swap.Service, swap.Component)
 	}
 }
 

@@ -104,7 +104,7 @@ func (p *plan) reconnect(w *world, wants []*want) {
 			}
 			p.add(operation{
 				kind: opConnect, target: v.current.Name + " to " + endpoint.Network, id: v.current.ID, endpoint: endpoint,
-				cause: fmt.Sprintf("service %s is to be on it", v.service.Name), after: p.before(v), group: v.service.Name,
+				cause: fmt.Sprintf("service %s is to be on it", v.service.Name), after: p.before(w, v), group: v.service.Name,
 			})
 		}
 	}
@@ -130,7 +130,7 @@ func (p *plan) create(w *world, wants []*want) error {
 	p.createWarmNetworks(w, wants)
 	ready := map[*want][]int{}
 	for _, v := range wants {
-		ready[v] = p.before(v)
+		ready[v] = p.before(w, v)
 	}
 	for _, v := range wants {
 		if v.behind != nil || !v.fresh() {

@@ -117,7 +117,8 @@ func planStandIn(w *world, inst *graft.Installation) *plan {
 	p.touches(w, nil)
 	for _, swap := range w.swapsOf(inst.ID) {
 		was, service := w.record(swap), inst.Service(swap.Service)
-		if was == nil || service == nil || w.live(w.aliveComponent(was, swap), swap.Component) {
+		leaving := !wantsUp(inst) || withdrawn(inst, swap.Service)
+		if was == nil || service == nil || !leaving || w.live(w.aliveComponent(was, swap), swap.Component) {
 			continue
 		}
 		c := currentOf(w.containersOf(inst.ID), service, inst.Images[swap.Service])

@@ -14,7 +14,7 @@ func (p *plan) start(w *world, wants []*want) {
 	waits := map[string]int{} // service and condition → index of the wait
 	created := map[*want][]int{}
 	for _, v := range wants {
-		created[v] = p.before(v)
+		created[v] = p.before(w, v)
 	}
 	for _, v := range wants {
 		if v.behind != nil {
@@ -100,6 +100,8 @@ func startCause(w *world, v *want) string {
 		return "it was created and never started"
 	case !w.resting[c.ID].IsZero():
 		return ""
+	case c.State == driver.StateExited && w.rested[c.ID] && v.policy != "no":
+		return fmt.Sprintf("it ended too often (exit code %d), and has rested", c.ExitCode)
 	case c.State == driver.StateExited && (v.policy == "always" || v.policy == "unless-stopped"):
 		return fmt.Sprintf("it is stopped (exit code %d) and is to run", c.ExitCode)
 	}

@@ -110,12 +110,12 @@ func (p *plan) record(w *world, v *want) {
 			runs = ran(former) // it may not have been able to start beside the plugin
 		}
 		if v.former.InstallationID != p.installation.ID {
-			p.claim(v, v.former, cause, p.before(v))
+			p.claim(v, v.former, cause, p.before(w, v))
 			p.group(len(p.operations)-1, v.service.Name)
 		}
 	}
 	p.add(operation{
-		kind: opRecord, target: v.name, from: found, runs: runs, cause: cause, after: p.before(v),
+		kind: opRecord, target: v.name, from: found, runs: runs, cause: cause, after: p.before(w, v),
 		swap: &store.Swap{
 			Component: v.name, ContainerID: v.component.ID, AsideName: asideName(v.name, v.component.ID),
 			InstallationID: p.installation.ID, Service: v.service.Name, Record: record,
@@ -150,7 +150,7 @@ func (p *plan) createWarmNetworks(w *world, wants []*want) {
 			continue
 		}
 		p.add(operation{
-			kind: opCreateNetwork, target: name, network: w.warmSpec(v.name), after: p.before(v), group: v.service.Name,
+			kind: opCreateNetwork, target: name, network: w.warmSpec(v.name), after: p.before(w, v), group: v.service.Name,
 			cause:    fmt.Sprintf("service %s starts there while component %s is still in place", v.service.Name, v.name),
 			fallback: &fallback{component: v.name, way: graft.SwapStandby, reason: "there is no network to start the plugin on"},
 		})

@@ -111,7 +111,7 @@ func newStage(t *testing.T, name, state string) *stage {
 	t.Helper()
 	s := &stage{t: t, name: name, was: component("root_scheduler")}
 	s.was.NetworkMode = "oakestra"
-	s.w = &world{settings: testSettings, now: time.Unix(2e9, 0), gated: map[string]string{}, resting: map[string]time.Time{}, snapshot: &driver.Snapshot{Networks: oakestra()}}
+	s.w = &world{settings: testSettings, gated: map[string]string{}, resting: map[string]time.Time{}, snapshot: &driver.Snapshot{Networks: oakestra()}}
 	s.long = map[string]string{
 		"scheduler": s.was.Name, "aside": asideName(s.was.Name, s.was.ID), "aside-anew": asideName(s.was.Name, "anew"),
 		"standby": standbyName(s.was.Name, s.was.ID), "standby-anew": standbyName(s.was.Name, "anew"),

@@ -176,7 +176,8 @@ func (r *report) write(step string) {
 	}
 	r.mu.Unlock()
 	details.Step, details.Reason = step, keptReason(r.inst)
-	_ = r.engine.write(r.ctx, r.inst, r.inst.Status, details, r.inst.Logs) // in the log; progress alone is lost
+	inst := *r.inst                                                        // others read that one
+	_ = r.engine.writeAt(r.ctx, &inst, 0, inst.Status, details, inst.Logs) // in the log; progress alone is lost
 }
 
 // keptReason is why an installation is being taken back, while it is.

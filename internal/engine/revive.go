@@ -39,12 +39,12 @@ func (e *Engine) revive(ctx context.Context, w *world, inst *graft.Installation)
 	return again(err)
 }
 
-// waitsBehind is whether an installation, tried again, would only wait for a newer
-// one that supersedes it.
+// waitsBehind is whether an installation, tried again, would only wait for newer
+// ones that supersede it.
 func (w *world) waitsBehind(inst *graft.Installation) bool {
 	anew := *inst
 	anew.Details = nil
-	return slices.ContainsFunc(w.wants(&anew), func(v *want) bool { return v.behind != nil })
+	return !slices.ContainsFunc(w.wants(&anew), func(v *want) bool { return v.behind == nil })
 }
 
 // sooner returns the earlier of two times; zero is never.

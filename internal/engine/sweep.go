@@ -14,12 +14,12 @@ import (
 // plugins warmed up, and the second one of a name, which is there when an engine
 // was killed while Docker made it and the next engine made it again. It is true
 // if there was one.
-func (e *Engine) sweep(ctx context.Context, w *world, busy, held map[string]bool) (swept bool) {
+func (e *Engine) sweep(ctx context.Context, w *world, busy inFlight, held map[string]bool) (swept bool) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	for _, n := range w.snapshot.Networks {
 		component := n.Labels[driver.ComponentLabel]
-		stale := w.spare(n) && !busy[n.Labels[driver.InstallationLabel]] && !held[component] ||
+		stale := w.spare(n) && !busy.any(n.Labels[driver.InstallationLabel]) && !held[component] ||
 			component != "" && n.Labels[driver.EngineLabel] == w.settings.EngineID && !held[component] && !w.warming(component)
 		if !stale && (len(w.installs) > 0 || !w.lastOnNetwork(&graft.Installation{}, n)) {
 			continue

@@ -96,7 +96,7 @@ func (e *Engine) noteTakenBack(inst *graft.Installation, details *graft.StatusDe
 // noteEnd tells that a container ended by itself.
 func (e *Engine) noteEnd(event driver.Event) {
 	id := event.Labels[driver.InstallationLabel]
-	if event.Action != "die" || event.Labels[driver.EngineLabel] != e.settings.EngineID || e.busy()[id] {
+	if event.Action != "die" || event.Labels[driver.EngineLabel] != e.settings.EngineID || e.atWork(id, event.Labels[driver.ServiceLabel]) {
 		return // or somebody is working on it just now
 	}
 	code := event.ExitCode
@@ -104,6 +104,12 @@ func (e *Engine) noteEnd(event driver.Event) {
 		Type: graft.EventEnded, Time: event.Time, InstallationID: id, Addon: e.addonName(id), Service: event.Labels[driver.ServiceLabel], ExitCode: &code,
 		Message: fmt.Sprintf("container %s exited with code %d", event.Name, code),
 	})
+}
+
+// atWork is whether the engine is doing something for a service.
+func (e *Engine) atWork(id, service string) bool {
+	busy := e.busy()
+	return busy.whole[id] || busy.groups[id][service]
 }
 
 // noteRestart tells that a container was started again.

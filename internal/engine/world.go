@@ -24,7 +24,8 @@ type world struct {
 	resting  map[string]time.Time           // containers, by id, that ended too often: when to start them again
 	pulling  map[string]bool                // installations that have waited for images for long
 	probes   map[string]string              // containers, by id, whose last probe failed: why
-	now      time.Time
+	making   map[string]bool                // containers, by id, that were created a moment ago
+	rested   map[string]bool                // containers, by id, whose rest is over
 }
 
 // owned is whether labels say that a thing belongs to that installation of
@@ -223,7 +224,7 @@ func (w *world) lodger(host *driver.Container) *driver.Container {
 // unfinished is whether somebody may still be about to connect a container that
 // was just created to its networks. It answers to nobody meanwhile.
 func (w *world) unfinished(c *driver.Container) bool {
-	return c.State == driver.StateCreated && w.now.Sub(c.CreatedAt) < creationTime
+	return c.State == driver.StateCreated && w.making[c.ID]
 }
 
 // creationTime is how long Docker Compose takes at most to finish a container.

@@ -125,6 +125,14 @@ func missing(ctx context.Context, tx *sql.Tx, id string) error {
 func (s *Store) SetStatus(ctx context.Context, id string, generation int64, status graft.InstallationStatus,
 	details *graft.StatusDetails, logs string,
 ) (bool, error) {
+	return s.SetStatusOf(ctx, id, generation, 0, status, details, logs)
+}
+
+// SetStatusOf is SetStatus for what was read at a revision, if that is not 0:
+// nothing is written either when somebody else has written since.
+func (s *Store) SetStatusOf(ctx context.Context, id string, generation, revision int64, status graft.InstallationStatus,
+	details *graft.StatusDetails, logs string,
+) (bool, error) {
 	encoded, err := encodeDetails(details)
 	if err != nil {
 		return false, err
@@ -134,8 +142,8 @@ func (s *Store) SetStatus(ctx context.Context, id string, generation int64, stat
 		written, err = changed(ctx, tx,
 			`update installations set status = $3, details = $4, logs = $5, activated = (activated or $6),
 				revision = revision + 1, updated_at = $7
-			where id = $1 and generation = $2 and (status <> $3 or details <> $4 or logs <> $5)`,
-			id, generation, string(status), encoded, logs, activates(status), micros(now()))
+			where id = $1 and generation = $2 and $8 in (0, revision) and (status <> $3 or details <> $4 or logs <> $5)`,
+			id, generation, string(status), encoded, logs, activates(status), micros(now()), revision)
 		return err
 	})
 	if err != nil || written {
