@@ -67,8 +67,17 @@ func (e *Engine) due(ctx context.Context, inst *graft.Installation, p *plan, bus
 	})
 	e.mu.Unlock()
 	e.forgetPulled(p)
+	rest = rest.without(rest.isIdlePull)
 	missing := e.pull(ctx, inst, rest)
 	return rest.without(func(o *operation) bool { return o.kind == opPull && missing[o.target] }), at
+}
+
+// isIdlePull is whether an operation brings an image that nothing in the plan
+// waits for.
+func (p *plan) isIdlePull(o *operation) bool {
+	return o.kind == opPull && !slices.ContainsFunc(p.operations, func(later operation) bool {
+		return slices.ContainsFunc(later.after, func(i int) bool { return &p.operations[i] == o })
+	})
 }
 
 // parts splits a plan into those that have nothing to do with each other.
@@ -249,7 +258,9 @@ func (e *Engine) noteGroups(inst *graft.Installation, p *plan, failures []*opera
 		switch f := failed[group]; {
 		case f != nil:
 			pause.failed()
-			pause.reason = f.reason()
+			pause.reason, pause.plan = f.reason(), ""
+			paused[group] = pause
+			continue
 		case len(failures) == 0 && pause.plan == text && now.Sub(later(pause.at, pause.next)) < sameAgain:
 			pause.failed()
 			pause.reason = "what was repaired was not for long"

@@ -45,7 +45,7 @@ func purposeOf(inst *graft.Installation) purpose {
 		return purposeDisable
 	case gaveUp(inst):
 		return purposeRestore
-	case inst.Status == graft.StatusActive || inst.Status == graft.StatusPartiallyActive:
+	case settled(inst):
 		return purposeRepair
 	}
 	return purposeInstall

@@ -63,7 +63,10 @@ func (e *Engine) noteStatus(inst *graft.Installation, status graft.InstallationS
 		InstallationID: inst.ID, Addon: inst.Name, Status: status,
 	}
 	if details != nil {
-		event.Outcome, event.Reason = details.Outcome, details.Reason
+		event.Reason = details.Reason
+		if inst.Details == nil || inst.Details.Outcome != details.Outcome { // else it was told
+			event.Outcome = details.Outcome
+		}
 	}
 	if inst.Status == status { // it is the outcome that is new
 		event.Message = fmt.Sprintf("addon %s: %s, %s", inst.Name, status, event.Outcome)
