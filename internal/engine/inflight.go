@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"time"
-
 )
 
 // inFlight is what is being carried out.

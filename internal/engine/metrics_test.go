@@ -117,15 +117,23 @@ graft_installations{status="partially_active"} 0
 
 func TestPurpose(t *testing.T) {
 	t.Parallel()
+	up := &graft.StatusDetails{Outcome: graft.OutcomeDone}
 	for want, inst := range map[purpose]graft.Installation{
 		purposeInstall:   {Desired: graft.DesiredEnabled, Status: graft.StatusFailed},
-		purposeRepair:    {Desired: graft.DesiredEnabled, Status: graft.StatusPartiallyActive},
+		purposeRepair:    {Desired: graft.DesiredEnabled, Status: graft.StatusFailed, Details: up},
+		purposeRestore:   {Desired: graft.DesiredEnabled, Status: graft.StatusFailed, Details: &graft.StatusDetails{GaveUp: true}},
 		purposeDisable:   {Desired: graft.DesiredDisabled, Status: graft.StatusActive},
 		purposeUninstall: {Desired: graft.DesiredRemoved, Status: graft.StatusDisabled},
 	} {
-		if got := purposeOf(&inst); got != want {
+		if got := (&plan{installation: &inst}).purpose(); got != want {
 			t.Errorf("%s of an installation that is %s: %q", inst.Desired, inst.Status, got)
 		}
+	}
+	if got := (&plan{pulls: true}).purpose(); got != purposePull {
+		t.Errorf("images: %q", got)
+	}
+	if got := (&plan{standIn: true}).purpose(); got != purposeStandIn {
+		t.Errorf("a stand-in: %q", got)
 	}
 }
 
