@@ -49,6 +49,11 @@ func (e *Engine) due(ctx context.Context, inst *graft.Installation, p *plan, bus
 	now := time.Now()
 	e.mu.Lock()
 	paused := e.paused[inst.ID]
+	for group, pause := range paused {
+		if !busy[group] && !slices.Contains(p.groups(), group) { // it is not needed any more
+			paused[group] = attempts{plan: pause.plan, at: later(pause.at, pause.next)}
+		}
+	}
 	rest := p.without(func(o *operation) bool {
 		if busy[o.group] || held[p.places[o.group]] {
 			return true // it wakes the loop when it is over

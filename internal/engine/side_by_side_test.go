@@ -155,21 +155,30 @@ func TestFailuresOfOneServiceAreItsOwn(t *testing.T) {
 // A failure that is over is no part of why something else fails later.
 func TestPastFailureIsNoReason(t *testing.T) {
 	t.Parallel()
-	run(t, func(h *harness) {
-		id := h.install(`{"name":"e","services":[{"service_name":"web","image":"w"},{"service_name":"job","image":"j","restart":"no"}]}`).ID
-		h.await(id, graft.StatusActive)
-		h.driver.FailNext("start", errHiccup())
-		try(t, h.driver.Stop(context.Background(), h.container("cluster_web").ID))
-		h.awaitThat(id, "told of the hiccup", func(i *graft.Installation) bool { return strings.Contains(i.Details.Reason, "hiccup") })
-		h.await(id, graft.StatusActive)
-		h.pass(time.Hour)
-		h.driver.Exit(h.container("cluster_job").ID, 1)
-		h.pass(time.Minute)
-		inst := h.status(id)
-		if inst.Status != graft.StatusPartiallyActive || inst.Details.Reason != `service "job" exited with code 1` || inst.Details.RetryAt != nil {
-			t.Errorf("status %s, details %+v", inst.Status, inst.Details)
-		}
-	})
+	for what, mend := range map[string]func(h *harness){
+		"mended by the engine": func(*harness) {},
+		"mended by somebody":   func(h *harness) { try(h.t, h.driver.Start(context.Background(), h.container("cluster_web").ID)) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			run(t, func(h *harness) {
+				id := h.install(`{"name":"e","services":[{"service_name":"web","image":"w"},{"service_name":"job","image":"j","restart":"no"}]}`).ID
+				h.await(id, graft.StatusActive)
+				h.driver.FailNext("start", errHiccup())
+				try(t, h.driver.Stop(context.Background(), h.container("cluster_web").ID))
+				h.awaitThat(id, "told of the hiccup", func(i *graft.Installation) bool { return strings.Contains(i.Details.Reason, "hiccup") })
+				mend(h)
+				h.await(id, graft.StatusActive)
+				h.pass(time.Hour)
+				h.driver.Exit(h.container("cluster_job").ID, 1)
+				h.pass(time.Minute)
+				inst := h.status(id)
+				if inst.Status != graft.StatusPartiallyActive || inst.Details.Reason != `service "job" exited with code 1` || inst.Details.RetryAt != nil {
+					t.Errorf("status %s, details %+v", inst.Status, inst.Details)
+				}
+			})
+		})
+	}
 }
 
 // Failures with successes in between are not added up: each is the first one.
