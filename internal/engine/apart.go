@@ -50,8 +50,9 @@ func (e *Engine) due(ctx context.Context, inst *graft.Installation, p *plan, bus
 	e.mu.Lock()
 	paused := e.paused[inst.ID]
 	for group, pause := range paused {
-		if !busy[group] && !slices.Contains(p.groups(), group) { // it is not needed any more
-			paused[group] = attempts{plan: pause.plan, at: later(pause.at, pause.next)}
+		failed := pause.plan == "" // as opposed to what is needed again and again
+		if !busy[group] && !slices.Contains(p.groups(), group) && (failed || now.Sub(later(pause.at, pause.next)) >= sameAgain) {
+			delete(paused, group) // it is not needed any more
 		}
 	}
 	rest := p.without(func(o *operation) bool {
