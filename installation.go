@@ -95,6 +95,9 @@ type StatusDetails struct {
 	// RetryAt is when the engine tries again by itself; absent when it does not,
 	// or when it waits for something to happen.
 	RetryAt *time.Time `json:"retry_at,omitempty"`
+	// Waits is true when the engine tries again by itself as soon as what was in
+	// the way is gone.
+	Waits bool `json:"waits,omitempty"`
 	// Withdrawn are the plugins that could not stay in their component's place.
 	// The component is back; the addon's other services go on.
 	Withdrawn []Withdrawal `json:"withdrawn,omitempty"`

@@ -112,11 +112,15 @@ func failure(i *graft.Installation) error {
 	}
 	switch d.Outcome {
 	case graft.OutcomeRefused:
-		return graft.Errorf(graft.CodeRefused, "%s\nnothing was touched", message)
+		message += "\nnothing was touched"
+		if d.Waits {
+			message += "; it is installed by itself when that is gone: \"graft uninstall " + i.ID + "\" gives it up"
+		}
+		return graft.Errorf(graft.CodeRefused, "%s", message)
 	case graft.OutcomeRestored:
 		message += "\neverything is as it was before"
 	case graft.OutcomeNotRestored:
-		message += "\nATTENTION: what was there before could not be put back: see \"graft status " + i.ID + "\" and \"graft components\""
+		message += "\nATTENTION: what was there before could not be put back: see \"graft status " + i.ID + "\" and \"graft components\"; it is tried again by itself"
 	}
 	return graft.Errorf(graft.CodeUpstream, "%s", message)
 }

@@ -32,8 +32,8 @@ func assess(w *world, inst *graft.Installation, now time.Time) assessment {
 		a.status, a.details.Outcome = graft.StatusDisabled, graft.OutcomeDone
 	case gaveUp(inst):
 		a.status, a.details.Reason = graft.StatusFailed, inst.Details.Reason
-		a.details.FailedServices, a.details.Services = inst.Details.FailedServices, inst.Details.Services
-		a.details.RetryAt = inst.Details.RetryAt
+		a.details.FailedServices, a.details.Services = inst.Details.FailedServices, gone(inst.Details.Services)
+		a.details.RetryAt, a.details.Waits = inst.Details.RetryAt, inst.Details.Waits
 		if a.details.Outcome != graft.OutcomeRefused {
 			a.details.Outcome = graft.OutcomeRestored
 		}
@@ -41,6 +41,34 @@ func assess(w *world, inst *graft.Installation, now time.Time) assessment {
 		a.services(w, inst, now)
 	}
 	return a
+}
+
+// there returns the status of those services that have a container, of an
+// installation that is to have none.
+func (w *world) there(inst *graft.Installation) []graft.ServiceStatus {
+	var a assessment
+	var there []graft.ServiceStatus
+	for i := range inst.Services {
+		if status, _ := a.service(w, inst, &inst.Services[i], time.Time{}); status.ContainerID != "" {
+			there = append(there, status)
+		}
+	}
+	return there
+}
+
+// gone is what is left to tell of services whose containers were taken away: how
+// they ended.
+func gone(services []graft.ServiceStatus) []graft.ServiceStatus {
+	var left []graft.ServiceStatus
+	for _, s := range services {
+		ended := graft.ServiceStatus{Name: s.Name, State: graft.ServiceMissing, Reason: s.Reason, ExitCode: s.ExitCode}
+		if s.ExitCode != nil {
+			ended.State = graft.ServiceExited
+		}
+		ended.Reason, _, _ = strings.Cut(ended.Reason, restsSuffix)
+		left = append(left, ended)
+	}
+	return left
 }
 
 // services looks at the containers of an enabled installation.
@@ -138,10 +166,13 @@ func (a *assessment) service(w *world, inst *graft.Installation, service *graft.
 	return status, wake
 }
 
+// restsSuffix is before the time when something that rests is tried again.
+const restsSuffix = " and was started again too often; it is tried again at "
+
 // rest says that a container is left alone for a while, and until when.
 func (a *assessment) rest(status *graft.ServiceStatus, until time.Time) time.Time {
 	status.State = graft.ServiceExited
-	status.Reason += fmt.Sprintf(" and was started again too often; it is tried again at %s", until.UTC().Format(time.TimeOnly))
+	status.Reason += restsSuffix + until.UTC().Format(time.TimeOnly)
 	if a.details.RetryAt == nil || until.Before(*a.details.RetryAt) {
 		at := until.UTC().Round(time.Millisecond)
 		a.details.RetryAt = &at

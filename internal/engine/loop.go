@@ -150,6 +150,7 @@ func (e *Engine) reconcile(ctx context.Context) time.Time {
 	if err != nil {
 		if ctx.Err() == nil {
 			e.log.Warn("nothing is planned while not everything can be observed", "error", err)
+			e.noteAway(ctx, err)
 		}
 		return time.Now().Add(min(e.resync, 5*time.Second))
 	}
@@ -227,6 +228,7 @@ func (e *Engine) refused(ctx context.Context, w *world, inst *graft.Installation
 	if !wantsUp(inst) {
 		details := e.detailsOf(inst)
 		stuck(details, p.refusal)
+		details.Services = w.there(inst)
 		return again(e.write(ctx, inst, inst.Status, details, inst.Logs))
 	}
 	if settled(inst) {
@@ -236,7 +238,8 @@ func (e *Engine) refused(ctx context.Context, w *world, inst *graft.Installation
 	e.metrics.operationRefused(purposeOf(inst))
 	err := e.write(ctx, inst, graft.StatusFailed, &graft.StatusDetails{
 		Generation: inst.Generation, Outcome: graft.OutcomeRefused, Reason: p.refusal, GaveUp: true,
-		FailedServices: []string{},
+		Waits: p.code != graft.CodeRefused, FailedServices: []string{}, // what another addon has is not taken later
+
 	}, inst.Logs)
 	if err == nil {
 		e.poke()

@@ -174,6 +174,9 @@ func (e *Engine) finish(ctx context.Context, inst *graft.Installation, err error
 		_ = e.write(ctx, inst, inst.Status, details, inst.Logs) // in the log; the next attempt says it again
 	case !wantsUp(inst):
 		stuck(details, reason)
+		if w, err := e.world(ctx); err == nil {
+			details.Services = w.there(inst)
+		}
 		_ = e.write(ctx, inst, inst.Status, details, inst.Logs) // in the log; the next attempt says it again
 	case temporary:
 		_ = e.write(ctx, inst, inst.Status, details, e.keptLogs(ctx, inst))

@@ -176,6 +176,8 @@ func (t *takeover) move() {
 			swap.ExpectedGap = expectedGap(way, leaving)
 		}
 		t.p.swaps = append(t.p.swaps, swap)
+	} else if c := t.component; c != nil && c.Name != t.aside() && t.v.former == nil { // it does not run
+		t.p.swaps = append(t.p.swaps, graft.PlannedSwap{Component: name, Service: t.v.service.Name, Way: way, Reason: t.v.reason})
 	}
 	if joinFirst && len(leaving) > 0 {
 		t.draining = []int{t.drain("who was there before")}

@@ -29,7 +29,7 @@ func (e *Engine) revive(ctx context.Context, w *world, inst *graft.Installation)
 	case at != nil && w.waitsBehind(inst):
 		return time.Time{} // there is no place to try in
 	case at != nil:
-	case inst.Details.Outcome != graft.OutcomeRefused, planUp(w, inst).refusal != "":
+	case !inst.Details.Waits, planUp(w, inst).refusal != "":
 		return time.Time{}
 	}
 	err := e.write(ctx, inst, graft.StatusInstalling, &graft.StatusDetails{Generation: inst.Generation, FailedServices: []string{}}, inst.Logs)

@@ -124,3 +124,24 @@ func (e *Engine) noteRestart(c *driver.Container) {
 		Message: fmt.Sprintf("container %s was started again", c.Name),
 	})
 }
+
+// noteAway tells those who wait for something to be done that the runtime does
+// not answer.
+func (e *Engine) noteAway(ctx context.Context, cause error) {
+	installs, err := e.store.Installations(ctx)
+	if err != nil || graft.ErrorCode(cause) != graft.CodeUnavailable {
+		return
+	}
+	busy := e.busy()
+	for i := range installs {
+		inst := &installs[i]
+		if busy.any(inst.ID) {
+			continue // it says itself what it is at
+		}
+		if inst.Status == graft.StatusInstalling || inst.Status == graft.StatusDisabling {
+			details := e.detailsOf(inst)
+			details.Step = "waits for the container runtime, which does not answer"
+			_ = e.write(ctx, inst, inst.Status, details, inst.Logs) // in the log; it is only to be told
+		}
+	}
+}

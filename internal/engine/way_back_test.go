@@ -78,6 +78,9 @@ func TestPluginStaysWhileTheComponentCanNotComeBack(t *testing.T) {
 				if !strings.Contains(inst.Details.Reason, c.reason) {
 					t.Errorf("reason %q", inst.Details.Reason)
 				}
+				if s := inst.Details.Services; len(s) != 1 || s[0].State != graft.ServiceRunning || s[0].Replaces != "cluster_scheduler" {
+					t.Errorf("the plugin that stays is told as %+v", s)
+				}
 				for range 60 {
 					h.pass(time.Minute)
 					h.answers(id)

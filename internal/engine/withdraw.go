@@ -115,7 +115,7 @@ func (e *Engine) withdraw(ctx context.Context, w *world, inst *graft.Installatio
 	if !rest {
 		details.Withdrawn, details.RetryAt = nil, how.RetryAt
 		if how.Blocked {
-			details.Outcome = graft.OutcomeRefused
+			details.Outcome, details.Waits = graft.OutcomeRefused, true
 		}
 		return e.giveUp(ctx, inst, details)
 	}

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ type cache struct {
 	changes uint64 // grows with everything that makes entries doubtful
 	entries map[string]cached
 	digests map[string][]string // of images, by id: the names by which they can be pulled
+	renamed map[string]bool     // images, by id, that may have got another name since
 }
 
 // cached is a container and what the list said when it was inspected.
@@ -110,28 +112,41 @@ func (c *cache) digestsOf(image string) ([]string, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	digests, ok := c.digests[image]
-	return digests, ok
+	return digests, ok && !c.renamed[image]
 }
 
-// putDigests keeps what an image was found to be after the mark was taken. An
-// image with a digest keeps it for ever; one without any may get one.
-func (c *cache) putDigests(mark uint64, image string, digests []string) {
+// putDigests keeps what an image was found to be after the mark was taken, and
+// returns all that is known of it. A name that it once had keeps leading to it in
+// its registry; one without any may get one.
+func (c *cache) putDigests(mark uint64, image string, digests []string) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(digests) == 0 && (c.watches == 0 || c.changes != mark) {
-		return
+	known := slices.Concat(digests, c.digests[image])
+	slices.Sort(known)
+	known = slices.Compact(known)
+	if len(known) == 0 && (c.watches == 0 || c.changes != mark) {
+		return nil
 	}
 	if c.digests == nil {
 		c.digests = map[string][]string{}
 	}
-	c.digests[image] = digests
+	c.digests[image] = known
+	if c.changes == mark {
+		delete(c.renamed, image)
+	}
+	return known
 }
 
-// imagesChanged forgets which images have no digest.
+// imagesChanged notes that images may have other names, and forgets which have
+// none.
 func (c *cache) imagesChanged() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.forgetUndigested()
+	c.renamed = make(map[string]bool, len(c.digests))
+	for image := range c.digests {
+		c.renamed[image] = true
+	}
 }
 
 func (c *cache) forgetUndigested() {

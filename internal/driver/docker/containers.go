@@ -192,10 +192,37 @@ func (d *Driver) SetRestartPolicy(ctx context.Context, id, policy string) error 
 	}
 	return d.withContainer(ctx, id, func(api *client.Client, found string) error {
 		defer d.cache.changed(id)
-		_, err := api.ContainerUpdate(ctx, found, client.ContainerUpdateOptions{RestartPolicy: &restart})
+		err := whenEnded(ctx, func() error {
+			_, err := api.ContainerUpdate(ctx, found, client.ContainerUpdateOptions{RestartPolicy: &restart})
+			return err
+		})
 		if err != nil {
 			return d.failed(api, err, "the restart policy of container %q can't be changed", id)
 		}
 		return nil
 	})
+}
+
+// endPause and endTries bound how long a container may take to have ended.
+const (
+	endPause = 50 * time.Millisecond
+	endTries = 40
+)
+
+// whenEnded calls Docker again that mistakes a container whose process has just
+// ended for one that runs, until it knows better: no event tells when.
+func whenEnded(ctx context.Context, call func() error) error {
+	tick := time.NewTicker(endPause)
+	defer tick.Stop()
+	for tries := 1; ; tries++ {
+		err := call()
+		if err == nil || tries == endTries || !strings.Contains(err.Error(), "cannot update a stopped container") {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
 }

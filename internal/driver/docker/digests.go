@@ -41,8 +41,7 @@ func (d *Driver) addDigests(ctx context.Context, api *client.Client, mark uint64
 		return err
 	}
 	for i, id := range unknown {
-		byImage[id] = found[i]
-		d.cache.putDigests(mark, id, found[i])
+		byImage[id] = d.cache.putDigests(mark, id, found[i])
 	}
 	d.cache.retainImages(ids)
 	for i, c := range containers {

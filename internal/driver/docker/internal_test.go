@@ -149,8 +149,12 @@ func TestCacheOfDigests(t *testing.T) {
 	if !kept("with") || !kept("without") {
 		t.Error("with a watch every image is to be kept")
 	}
-	if c.imagesChanged(); !kept("with") || kept("without") {
-		t.Error("after a change only an image with a digest is to be kept")
+	if c.imagesChanged(); kept("with") || kept("without") {
+		t.Error("after a change every image is to be looked at again")
+	}
+	c.putDigests(c.begin(), "with", []string{"another"})
+	if got, _ := c.digestsOf("with"); !slices.Equal(got, []string{"another", "digest"}) {
+		t.Errorf("an image with two names has %v", got)
 	}
 	put()
 	if end(); !kept("with") || kept("without") {
@@ -333,5 +337,26 @@ func TestLayers(t *testing.T) {
 	say("b", "Pull complete", 0, 0)
 	if got := l.progress().LayersDone; got != 2 {
 		t.Errorf("%d layers are done, want 2", got)
+	}
+}
+
+// A container that has just ended is taken for one that runs for a moment.
+func TestWhenEnded(t *testing.T) {
+	t.Parallel()
+	stopped := errors.New("Cannot update container 1: OCI runtime: cannot update a stopped container: unknown")
+	for _, c := range []struct {
+		err   error // what Docker answers the first two times
+		calls int
+	}{{stopped, 3}, {errors.New("something else"), 1}, {nil, 1}} {
+		calls := 0
+		err := whenEnded(t.Context(), func() error {
+			if calls++; calls < 3 {
+				return c.err
+			}
+			return nil
+		})
+		if calls != c.calls || calls == 1 && !errors.Is(err, c.err) || calls == 3 && err != nil {
+			t.Errorf("%v: called %d times, %v", c.err, calls, err)
+		}
 	}
 }
