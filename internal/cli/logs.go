@@ -20,7 +20,7 @@ func (p *program) logsCommand() *cobra.Command {
 		Short: "Print the output of an installed addon's services",
 		Long: `Print the output of an installed addon's services, each line after the service's
 name. It is text whatever --output says. Following goes on with containers that
-are started again or made anew, until the addon is uninstalled.
+are started again or made anew, until the addon is uninstalled or the engine ends.
 
 Of a service that failed and whose container is gone the last lines were kept.
 They have no time: --since leaves them out only if nothing changed since then.`,
