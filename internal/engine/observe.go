@@ -24,12 +24,11 @@ type observer struct {
 	expected map[string]bool      // containers, by id, that were told to end
 	gated    map[string]string    // containers, by id: the networks on which they passed the gate of a swap
 	created  map[string]time.Time // containers, by id: when they were first seen, not started yet
-	begun    int                  // looks so far
-	taken    int                  // the latest of which something was taken in
+	looks    *looks
 }
 
 func newObserver(d driver.Driver, engineID string, p *prober, b *budget) *observer {
-	return &observer{driver: d, engineID: engineID, prober: p, budget: b, ends: map[string]ending{}, gated: map[string]string{}, expected: map[string]bool{}, created: map[string]time.Time{}}
+	return &observer{driver: d, engineID: engineID, prober: p, budget: b, ends: map[string]ending{}, gated: map[string]string{}, expected: map[string]bool{}, created: map[string]time.Time{}, looks: newLooks()}
 }
 
 // expectEnd notes that a container is told to end.
@@ -110,66 +109,53 @@ func place(c *driver.Container) string {
 	return strings.Join(names, " ")
 }
 
-// observe returns everything there is, or an error, in bounded time.
+// observe returns everything there is, or an error, in bounded time. The
+// snapshot is shared: nobody may change it.
 func (o *observer) observe(ctx context.Context) (*driver.Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout) // whoever waits for it may have no limit
 	defer cancel()
-	turn := o.begin()
+	return o.looks.share(ctx, o.look)
+}
+
+func (o *observer) look(ctx context.Context) (*driver.Snapshot, error) {
 	snapshot, err := o.driver.Observe(ctx)
 	if err != nil {
 		return nil, err
 	}
-	// Snapshots may share what they hold; this one is changed.
+	// The driver's snapshots may share what they hold; this one is changed.
 	snapshot = &driver.Snapshot{
 		Containers: slices.Clone(snapshot.Containers), Networks: snapshot.Networks, Volumes: snapshot.Volumes,
 	}
-	if o.newest(turn, snapshot) {
-		o.prober.see(snapshot, o.engineID)
-		o.budget.see(snapshot, o.engineID, time.Now())
-	} else {
-		o.prober.tell(snapshot, o.engineID)
-	}
+	o.forget(snapshot)
+	o.prober.see(snapshot, o.engineID)
+	o.budget.see(snapshot, o.engineID, time.Now())
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for i := range snapshot.Containers {
-		if c := &snapshot.Containers[i]; c.Running() && c.Restarts > 0 {
+		c := &snapshot.Containers[i]
+		if c.Running() && c.Restarts > 0 {
 			c.ExitCode = o.ends[c.ID].code
+		}
+		if c.State == driver.StateCreated && o.created[c.ID].IsZero() {
+			o.created[c.ID] = time.Now()
 		}
 	}
 	return snapshot, nil
 }
 
-// begin numbers a look; several may be under way.
-func (o *observer) begin() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.begun++
-	return o.begun
-}
-
-// newest is whether no later look was taken in before. If so, containers that
-// are gone are forgotten, as the event that said so may have been missed.
-func (o *observer) newest(turn int, snapshot *driver.Snapshot) bool {
+// forget forgets containers that are gone, as the event that said so may have
+// been missed.
+func (o *observer) forget(snapshot *driver.Snapshot) {
 	there := make(map[string]bool, len(snapshot.Containers))
 	for i := range snapshot.Containers {
 		there[snapshot.Containers[i].ID] = true
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if turn < o.taken {
-		return false
-	}
-	o.taken = turn
-	for i := range snapshot.Containers {
-		if c := &snapshot.Containers[i]; c.State == driver.StateCreated && o.created[c.ID].IsZero() {
-			o.created[c.ID] = time.Now()
-		}
-	}
 	maps.DeleteFunc(o.created, func(id string, _ time.Time) bool { return !there[id] })
 	maps.DeleteFunc(o.ends, func(id string, _ ending) bool { return !there[id] })
 	maps.DeleteFunc(o.expected, func(id string, _ bool) bool { return !there[id] })
 	maps.DeleteFunc(o.gated, func(id string, _ string) bool { return !there[id] })
-	return true
 }
 
 // explain adds to why a container is not as it should be what its probe said.

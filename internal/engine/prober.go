@@ -96,23 +96,6 @@ func (p *prober) see(snapshot *driver.Snapshot, engineID string) {
 	}
 }
 
-// tell puts the health that is known into the containers of an older look.
-func (p *prober) tell(snapshot *driver.Snapshot, engineID string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i := range snapshot.Containers {
-		c := &snapshot.Containers[i]
-		if _, labelled := c.Labels[driver.ProbeLabel]; !labelled || c.Labels[driver.EngineLabel] != engineID || !c.Running() {
-			continue
-		}
-		health := healthStarting
-		if e := p.probed[c.ID]; e != nil && e.startedAt.Equal(c.StartedAt) && slices.Equal(e.addresses, c.Addresses) {
-			health = e.health
-		}
-		c.Health = bothHealths(c.Health, health)
-	}
-}
-
 // bothHealths joins the runtime's health, empty if it has none, with a probe's.
 func bothHealths(runtime, probe string) string {
 	switch {

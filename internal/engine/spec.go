@@ -225,8 +225,7 @@ func (w *world) aliases(inst *graft.Installation, service *graft.Service, networ
 	if predefined(network) {
 		return nil
 	}
-	for i := range w.snapshot.Containers {
-		c := &w.snapshot.Containers[i]
+	for _, c := range w.answering(service.Name) {
 		if w.owned(c.Labels, inst.ID) || (component != nil && (c.ID == component.ID || c.Labels[driver.ComponentLabel] == component.Name)) {
 			continue
 		}

@@ -19,6 +19,7 @@ type world struct {
 	swaps    []store.Swap
 	installs []graft.Installation
 	own      map[string][]*driver.Container // this engine's containers by installation, once somebody asked
+	named    map[string][]*driver.Container // the containers by each name that they answer to, once somebody asked
 	records  map[string]*driver.Container   // the swaps' components as they were, by name
 	gated    map[string]string              // containers, by id: the networks on which they passed the gate of a swap
 	resting  map[string]time.Time           // containers, by id, that ended too often: when to start them again
@@ -48,6 +49,29 @@ func (w *world) containersOf(installationID string) []*driver.Container {
 		}
 	}
 	return slices.Clone(w.own[installationID])
+}
+
+// answering returns the containers that have a name, or answer to it on some
+// network.
+func (w *world) answering(name string) []*driver.Container {
+	if w.named == nil {
+		w.named = map[string][]*driver.Container{}
+		note := func(c *driver.Container, name string) {
+			if known := w.named[name]; len(known) == 0 || known[len(known)-1] != c {
+				w.named[name] = append(known, c)
+			}
+		}
+		for i := range w.snapshot.Containers {
+			c := &w.snapshot.Containers[i]
+			note(c, c.Name)
+			for _, e := range c.Endpoints {
+				for _, alias := range e.Aliases {
+					note(c, alias)
+				}
+			}
+		}
+	}
+	return w.named[name]
 }
 
 // container finds a container by its id or name; nil if there is none.

@@ -64,14 +64,16 @@ func fillInstallation(i *graft.Installation) {
 	i.Activated = i.Activated || activates(i.Status)
 }
 
-// Installation returns one installation; CodeNotFound if there is none.
+// Installation returns one installation; CodeNotFound if there is none. Its
+// descriptor and images are shared with other readers: nobody may change them.
 func (s *Store) Installation(ctx context.Context, id string) (*graft.Installation, error) {
-	i, err := scanInstallation(s.read.QueryRowContext(ctx,
+	i, err := s.scanInstallation(s.read.QueryRowContext(ctx,
 		`select `+installationColumns+` from installations where id = $1`, id))
 	return i, s.explain(err)
 }
 
-// Installations returns all installations in the order of their ids.
+// Installations returns all installations in the order of their ids, each as
+// Installation does.
 func (s *Store) Installations(ctx context.Context) (all []graft.Installation, err error) {
 	rows, err := s.read.QueryContext(ctx, `select `+installationColumns+` from installations order by id`)
 	if err != nil {
@@ -79,28 +81,33 @@ func (s *Store) Installations(ctx context.Context) (all []graft.Installation, er
 	}
 	defer func() { err = s.explain(errors.Join(err, rows.Close())) }()
 	for rows.Next() {
-		i, err := scanInstallation(rows)
+		i, err := s.scanInstallation(rows)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, *i)
 	}
-	return all, rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	s.specs.retain(all)
+	return all, nil
 }
 
 // SetDesired is how users change an installation: it writes the desired state
-// and the status that shows it at once, and forgets details of the past. CodeConflict for one that is being removed, as that can't be taken
-// back; asking again to remove it is fine.
+// and the status that shows it at once, and forgets details of the past. CodeConflict for
+// one that is being removed, as that can't be taken back; asking again to remove
+// it is fine.
 func (s *Store) SetDesired(ctx context.Context, id string, desired graft.DesiredState, status graft.InstallationStatus) (*graft.Installation, error) {
 	var i *graft.Installation
 	err := s.update(ctx, func(tx *sql.Tx) (err error) {
-		i, err = scanInstallation(tx.QueryRowContext(ctx,
+		i, err = s.scanInstallation(tx.QueryRowContext(ctx,
 			`update installations set desired = $2, status = $3, details = '',
 				generation = generation + 1, revision = revision + 1, updated_at = $4
 			where id = $1 and (desired <> 'removed' or $2 = 'removed') returning `+installationColumns,
 			id, string(desired), string(status), micros(now())))
 		if graft.ErrorCode(err) == graft.CodeNotFound {
-			return missing(ctx, tx, id)
+			return s.missing(ctx, tx, id)
 		}
 		return err
 	})
@@ -109,8 +116,8 @@ func (s *Store) SetDesired(ctx context.Context, id string, desired graft.Desired
 
 // missing says why a statement found no installation of that id that it might
 // change: it does not exist, or it is being removed.
-func missing(ctx context.Context, tx *sql.Tx, id string) error {
-	i, err := scanInstallation(tx.QueryRowContext(ctx,
+func (s *Store) missing(ctx context.Context, tx *sql.Tx, id string) error {
+	i, err := s.scanInstallation(tx.QueryRowContext(ctx,
 		`select `+installationColumns+` from installations where id = $1`, id))
 	if err != nil {
 		return err
@@ -184,7 +191,7 @@ func activates(status graft.InstallationStatus) bool {
 }
 
 // scanInstallation reads installationColumns; CodeNotFound when there is no row.
-func scanInstallation(row interface{ Scan(...any) error }) (*graft.Installation, error) {
+func (s *Store) scanInstallation(row interface{ Scan(...any) error }) (*graft.Installation, error) {
 	var i graft.Installation
 	var spec, details []byte
 	var createdAt, updatedAt int64
@@ -196,9 +203,9 @@ func scanInstallation(row interface{ Scan(...any) error }) (*graft.Installation,
 	if err != nil {
 		return nil, err
 	}
-	var fixed installationSpec
-	if err := json.Unmarshal(spec, &fixed); err != nil {
-		return nil, decodeError(err, "installation", i.ID)
+	fixed, err := s.specs.decode(i.ID, spec)
+	if err != nil {
+		return nil, err
 	}
 	if len(details) > 0 {
 		if err := json.Unmarshal(details, &i.Details); err != nil {

@@ -30,6 +30,7 @@ type Store struct {
 	lock  io.Closer
 	read  *sql.DB
 	write *sql.DB // one connection: SQLite has one writer at a time
+	specs specs
 }
 
 // Open opens the database in dataDir and brings its schema up to date; both are
