@@ -44,17 +44,17 @@ func TestFaults(t *testing.T) {
 	for _, s := range stories() {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			all, changing := countOften(t, s)
+			all, changing := countCalls(t, s)
 			for _, f := range faults() {
 				calls := all
 				if f.lost {
 					calls = changing
 				}
-				for n := 1; n <= calls.most; n += every {
+				for n := 1; n <= calls; n += every {
 					t.Run(fmt.Sprintf("%s/%d", f.name, n), func(t *testing.T) {
 						t.Parallel()
 						cases.Add(1)
-						if !faultAt(t, s, f, n) && n <= calls.least {
+						if !faultAt(t, s, f, n) {
 							missed.Add(1)
 						}
 					})
@@ -71,27 +71,6 @@ func reads(op string) bool {
 		return true
 	}
 	return false
-}
-
-// count is how often something was: looks that come together are one.
-type count struct{ least, most int }
-
-func (c *count) add(n int) {
-	if c.least == 0 || n < c.least {
-		c.least = n
-	}
-	c.most = max(c.most, n)
-}
-
-// countOften counts the calls of a story that is told some times.
-func countOften(t *testing.T, s story) (all, changing count) {
-	t.Helper()
-	for range 4 {
-		a, c := countCalls(t, s)
-		all.add(a)
-		changing.add(c)
-	}
-	return all, changing
 }
 
 // countCalls tells a story without a fault, and counts its calls.

@@ -112,12 +112,12 @@ func place(c *driver.Container) string {
 // observe returns everything there is, or an error, in bounded time. The
 // snapshot is shared: nobody may change it.
 func (o *observer) observe(ctx context.Context) (*driver.Snapshot, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout) // whoever waits for it may have no limit
-	defer cancel()
 	return o.looks.share(ctx, o.look)
 }
 
 func (o *observer) look(ctx context.Context) (*driver.Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout) // whoever waits for it may have no limit
+	defer cancel()
 	snapshot, err := o.driver.Observe(ctx)
 	if err != nil {
 		return nil, err
