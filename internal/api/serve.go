@@ -42,10 +42,9 @@ func (s *service) dispatch(w http.ResponseWriter, r *http.Request) error {
 	case route == nil:
 		w.Header().Set("Allow", strings.Join(methods, ", "))
 		return &methodError{method: r.Method, allowed: methods}
-	case route.access == token:
-		if err := s.authorize(r); err != nil {
-			return err
-		}
+	}
+	if err := s.authorize(r, route.needs); err != nil {
+		return err
 	}
 	return route.handle(w, r)
 }
