@@ -54,7 +54,7 @@ every_case() {
     go run ./scripts/testsum
 }
 
-tests() { go test -race -count=1 -parallel 4 -timeout 15m -json ./... 2>&1 | go run ./scripts/testsum | tee "$work/tests"; }
+tests() { go test -race -count=1 -timeout 15m -json ./... 2>&1 | go run ./scripts/testsum | tee "$work/tests"; }
 
 # all_tests runs both at a time: one of them mostly waits for Docker.
 all_tests() {
