@@ -21,9 +21,10 @@ type Descriptor struct {
 	Name        string    `json:"name"`
 	Version     string    `json:"version,omitempty"` // semantic version
 	Description string    `json:"description,omitempty"`
-	Homepage    string    `json:"homepage,omitempty"` // http or https URL
-	Readme      string    `json:"readme,omitempty"`   // Markdown
-	Planes      []Plane   `json:"planes,omitempty"`   // where it can be installed; empty: everywhere
+	Homepage    string    `json:"homepage,omitempty"`  // http or https URL
+	Readme      string    `json:"readme,omitempty"`    // Markdown
+	Planes      []Plane   `json:"planes,omitempty"`    // where it can be installed; empty: everywhere
+	Platforms   []string  `json:"platforms,omitempty"` // [os/]arch[/variant] that all its images are made for
 	Services    []Service `json:"services"`
 	Volumes     []Volume  `json:"volumes"`
 	Networks    []Network `json:"networks"`

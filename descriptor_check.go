@@ -87,6 +87,7 @@ func (c *checker) addon() {
 		planes[i] = string(plane)
 	}
 	c.list(location{"planes"}, planes, planeName)
+	c.list(location{"platforms"}, d.Platforms, platformName)
 	switch {
 	case len(d.Services) == 0:
 		c.errors.add(location{"services"}, "An addon needs at least one service.")

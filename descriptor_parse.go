@@ -34,6 +34,7 @@ func descriptorFields(d *Descriptor) []field {
 		{name: "homepage", read: text(&d.Homepage)},
 		{name: "readme", read: text(&d.Readme)},
 		{name: "planes", read: texts(&d.Planes)},
+		{name: "platforms", read: texts(&d.Platforms)},
 		{name: "services", required: true, read: records(&d.Services, serviceFields)},
 		{name: "volumes", read: records(&d.Volumes, volumeFields)},
 		{name: "networks", read: records(&d.Networks, networkFields)},

@@ -189,6 +189,16 @@ func planeName(plane string) string {
 	return ""
 }
 
+func platformName(platform string) string {
+	parts := strings.Split(FullPlatform(platform), "/")
+	if len(parts) > 3 || slices.ContainsFunc(parts, func(part string) bool {
+		return part == "" || len(part) > 32 || !all(part, func(b byte) bool { return isDigit(b) || b >= 'a' && b <= 'z' || b == '_' })
+	}) {
+		return fmt.Sprintf("%s is not a platform: write it like amd64, arm64 or linux/arm/v7.", quote(platform))
+	}
+	return ""
+}
+
 func shellWords(command string) string {
 	words, err := SplitCommand(command)
 	if err != nil {

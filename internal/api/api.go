@@ -18,7 +18,13 @@ import (
 
 // Market is what the marketplace's API needs.
 type Market interface {
-	Publish(ctx context.Context, d *graft.Descriptor, warnings graft.Problems) (*graft.Addon, error)
+	Catalogue
+	Publishing
+	Reviewing
+}
+
+// Catalogue shows what there is.
+type Catalogue interface {
 	Addon(ctx context.Context, id string) (*graft.Addon, error)
 	// WaitAddon returns the addon as soon as its revision is beyond since, or
 	// as it is when ctx ends.
@@ -26,7 +32,31 @@ type Market interface {
 	// EachApproved calls fn with the JSON document of every approved addon, or
 	// of those of that name. The document is valid during the call.
 	EachApproved(ctx context.Context, name string, fn func(document []byte) error) error
-	Delete(ctx context.Context, id string) error
+	Name(ctx context.Context, name string) (*graft.Name, error)
+	// Versions returns those of a name, the highest first.
+	Versions(ctx context.Context, name string) ([]graft.Version, error)
+	// Choose returns the approved addon of a name that a range of versions
+	// chooses.
+	Choose(ctx context.Context, name, versionRange string) (*graft.Addon, error)
+}
+
+// Publishing is what publishers do with what is theirs.
+type Publishing interface {
+	Publish(ctx context.Context, by graft.Principal, d *graft.Descriptor, warnings graft.Problems) (*graft.Addon, error)
+	Delete(ctx context.Context, by graft.Principal, id string) error
+	Verify(ctx context.Context, by graft.Principal, id string) (*graft.Addon, error)
+	Yank(ctx context.Context, by graft.Principal, id, message string) (*graft.Addon, error)
+	Unyank(ctx context.Context, by graft.Principal, id string) (*graft.Addon, error)
+	Deprecate(ctx context.Context, by graft.Principal, id, message string) (*graft.Addon, error)
+	Undeprecate(ctx context.Context, by graft.Principal, id string) (*graft.Addon, error)
+}
+
+// Reviewing is what is decided about addons and names by those who are not their
+// publishers.
+type Reviewing interface {
+	Approve(ctx context.Context, by graft.Principal, id, reason string) (*graft.Addon, error)
+	Reject(ctx context.Context, by graft.Principal, id, reason string) (*graft.Addon, error)
+	SetPublisher(ctx context.Context, name, publisher string) (*graft.Name, error)
 }
 
 // Engine is what the engine's API needs.

@@ -23,13 +23,15 @@ type fakeMarket struct {
 	name   string                        // what EachApproved was asked for
 	during func(context.Context)         // runs in WaitAddon
 	each   func(written int) (err error) // runs after each document
+	by     graft.Principal
+	text   string // what by said, or the range of versions that was asked for
 }
 
-func (m *fakeMarket) Publish(_ context.Context, d *graft.Descriptor, warnings graft.Problems) (*graft.Addon, error) {
+func (m *fakeMarket) Publish(_ context.Context, by graft.Principal, d *graft.Descriptor, warnings graft.Problems) (*graft.Addon, error) {
 	if m.err != nil {
 		return nil, m.err
 	}
-	return &graft.Addon{ID: someID, Descriptor: *d, Status: graft.AddonUnderReview, Warnings: warnings, Revision: 1}, nil
+	return &graft.Addon{ID: someID, Descriptor: *d, Status: graft.AddonUnderReview, Publisher: by.Name, Warnings: warnings, Revision: 1}, nil
 }
 
 func (m *fakeMarket) Addon(context.Context, string) (*graft.Addon, error) { return m.addon, m.err }
@@ -56,7 +58,57 @@ func (m *fakeMarket) EachApproved(_ context.Context, name string, fn func([]byte
 	return m.err
 }
 
-func (m *fakeMarket) Delete(context.Context, string) error { return m.err }
+func (m *fakeMarket) Delete(context.Context, graft.Principal, string) error { return m.err }
+
+func (m *fakeMarket) Verify(context.Context, graft.Principal, string) (*graft.Addon, error) {
+	return m.addon, m.err
+}
+
+func (m *fakeMarket) Yank(_ context.Context, by graft.Principal, _, message string) (*graft.Addon, error) {
+	return m.said(by, message)
+}
+
+func (m *fakeMarket) Unyank(context.Context, graft.Principal, string) (*graft.Addon, error) {
+	return m.addon, m.err
+}
+
+func (m *fakeMarket) Deprecate(_ context.Context, by graft.Principal, _, message string) (*graft.Addon, error) {
+	return m.said(by, message)
+}
+
+func (m *fakeMarket) Undeprecate(context.Context, graft.Principal, string) (*graft.Addon, error) {
+	return m.addon, m.err
+}
+
+func (m *fakeMarket) Approve(_ context.Context, by graft.Principal, _, reason string) (*graft.Addon, error) {
+	return m.said(by, reason)
+}
+
+func (m *fakeMarket) Reject(_ context.Context, by graft.Principal, _, reason string) (*graft.Addon, error) {
+	return m.said(by, reason)
+}
+
+func (m *fakeMarket) said(by graft.Principal, text string) (*graft.Addon, error) {
+	m.by, m.text = by, text
+	return m.addon, m.err
+}
+
+func (m *fakeMarket) Name(_ context.Context, name string) (*graft.Name, error) {
+	return &graft.Name{Name: name}, m.err
+}
+
+func (m *fakeMarket) SetPublisher(_ context.Context, name, publisher string) (*graft.Name, error) {
+	return &graft.Name{Name: name, Publisher: publisher}, m.err
+}
+
+func (m *fakeMarket) Versions(context.Context, string) ([]graft.Version, error) {
+	return []graft.Version{{ID: someID, Version: "1.0.0"}}, m.err
+}
+
+func (m *fakeMarket) Choose(_ context.Context, name, versionRange string) (*graft.Addon, error) {
+	m.name, m.text = name, versionRange
+	return m.addon, m.err
+}
 
 // fakeEngine likewise.
 type fakeEngine struct {

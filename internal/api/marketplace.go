@@ -53,7 +53,11 @@ func (m *marketplace) publish(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return annotate(err, note)
 	}
-	addon, err := m.market.Publish(r.Context(), descriptor, warnings)
+	by, err := m.caller(r)
+	if err != nil {
+		return err
+	}
+	addon, err := m.market.Publish(r.Context(), by, descriptor, warnings)
 	if err != nil {
 		return err
 	}
@@ -77,7 +81,11 @@ func (m *marketplace) remove(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := m.market.Delete(r.Context(), id); err != nil {
+	by, err := m.caller(r)
+	if err != nil {
+		return err
+	}
+	if err := m.market.Delete(r.Context(), by, id); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -18,11 +18,23 @@ type route struct {
 
 func marketplaceRoutes(s *service, m *marketplace) []route {
 	const addons, addon = "/api/v1/marketplace/addons", "/api/v1/marketplace/addons/{id}"
+	const name = "/api/v1/marketplace/names/{name}"
 	return append(commonRoutes(s, Check{"catalog", m.ready}), []route{
 		{http.MethodGet, addons, "", m.list},
 		{http.MethodPost, addons, graft.PermitPublish, m.publish},
 		{http.MethodGet, addon, "", m.show},
 		{http.MethodDelete, addon, graft.PermitPublish, m.remove},
+		{http.MethodPost, addon + "/verify", graft.PermitRead, m.does(Market.Verify)}, // by its publisher or a reviewer
+		{http.MethodPost, addon + "/yank", graft.PermitPublish, m.says("message", Market.Yank)},
+		{http.MethodDelete, addon + "/yank", graft.PermitPublish, m.does(Market.Unyank)},
+		{http.MethodPost, addon + "/deprecate", graft.PermitPublish, m.says("message", Market.Deprecate)},
+		{http.MethodDelete, addon + "/deprecate", graft.PermitPublish, m.does(Market.Undeprecate)},
+		{http.MethodPost, addon + "/approve", graft.PermitReview, m.says("reason", Market.Approve)},
+		{http.MethodPost, addon + "/reject", graft.PermitReview, m.says("reason", Market.Reject)},
+		{http.MethodGet, name, "", m.name},
+		{http.MethodPatch, name, graft.PermitAdminister, m.setPublisher},
+		{http.MethodGet, name + "/versions", "", m.versions},
+		{http.MethodGet, name + "/versions/{version}", "", m.version},
 	}...)
 }
 

@@ -21,15 +21,16 @@ type request struct {
 
 func requestsFor(h http.Handler) []request {
 	bodies := map[string]string{
-		"POST /api/v1/marketplace/addons": `{"name":"a","services":[{"service_name":"s","image":"i"}]}`,
-		"POST /api/v1/addons":             `{"marketplace_id":"` + someID + `"}`,
-		"PATCH /api/v1/addons/{id}":       `{"status":"disabling"}`,
+		"POST /api/v1/marketplace/addons":        `{"name":"a","services":[{"service_name":"s","image":"i"}]}`,
+		"POST /api/v1/addons":                    `{"marketplace_id":"` + someID + `"}`,
+		"PATCH /api/v1/addons/{id}":              `{"status":"disabling"}`,
+		"PATCH /api/v1/marketplace/names/{name}": `{"publisher":"p"}`,
 	}
 	var requests []request
 	for _, c := range h.(*service).routes {
 		requests = append(requests, request{
 			route: c.route,
-			path:  strings.ReplaceAll(c.pattern, "{id}", someID),
+			path:  strings.NewReplacer("{id}", someID, "{name}", "a%20name", "{version}", "^1.2").Replace(c.pattern),
 			body:  bodies[c.method+" "+c.pattern],
 		})
 	}

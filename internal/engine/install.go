@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/distribution/reference"
-
 	"github.com/graftplatform/graft"
 )
 
@@ -117,7 +115,7 @@ func (e *Engine) prepare(ctx context.Context, request graft.InstallRequest) (*gr
 	inst.SetDefaults()
 	inst.ImageSizes = e.imageSizes(ctx, addon)
 	for _, service := range addon.Services {
-		pinned, err := pin(service.Image, addon.Verification.Image(service.Name).Digest)
+		pinned, err := graft.PinImage(service.Image, addon.Verification.Image(service.Name).Digest)
 		if err != nil {
 			return nil, err
 		}
@@ -148,27 +146,10 @@ func (e *Engine) installable(ctx context.Context, addon *graft.Addon) error {
 		if image == nil || image.Digest == "" {
 			return graft.Errorf(graft.CodeConflict, "Addon %q: the marketplace names no digest for the image of service %q; publish it again", addon.Name, service.Name)
 		}
-		if err == nil && !runsOn(image.Platforms, info.Platform) {
+		if err == nil && !graft.RunsOn(image.Platforms, info.Platform) {
 			return graft.Errorf(graft.CodeConflict, "Addon %q: the image of service %q is made for %s, and this host is %s",
 				addon.Name, service.Name, strings.Join(image.Platforms, ", "), info.Platform)
 		}
 	}
 	return nil
-}
-
-// runsOn is whether a host can run an image for those platforms. A host that
-// names no variant runs any; so does an image that names none.
-func runsOn(platforms []string, host string) bool {
-	return len(platforms) == 0 || host == "" || slices.ContainsFunc(platforms, func(p string) bool {
-		return p == host || strings.HasPrefix(p, host+"/") || strings.HasPrefix(host, p+"/")
-	})
-}
-
-// pin returns an image as repository@digest.
-func pin(image, digest string) (string, error) {
-	named, err := reference.ParseNormalizedNamed(image)
-	if err != nil {
-		return "", graft.WrapError(graft.CodeConflict, err, "image %q is no valid reference", image)
-	}
-	return reference.TrimNamed(named).Name() + "@" + digest, nil
 }

@@ -92,22 +92,6 @@ func (s Settings) ownerLabels(installationID string) map[string]string {
 	}
 }
 
-// knownComponents are the container names that an Oakestra installation gives
-// to its components, by plane.
-func knownComponents(plane graft.Plane) []string {
-	if plane == graft.PlaneCluster {
-		return []string{
-			"mqtt", "cluster_mongo", "cluster_mongo_net", "cluster_service_manager", "cluster_manager",
-			"cluster_scheduler", "cluster_resource_abstractor", "cluster_redis", "prometheus",
-			"cluster_grafana", "cluster_loki", "cluster_promtail",
-		}
-	}
-	return []string{
-		"system_manager", "mongo", "mongo_net", "root_service_manager", "root_redis", "grafana", "loki",
-		"promtail", "root_scheduler", "root_resource_abstractor", "jwt_generator",
-	}
-}
-
 // otherPlane is the one that an engine leaves alone.
 func otherPlane(plane graft.Plane) graft.Plane {
 	if plane == graft.PlaneCluster {

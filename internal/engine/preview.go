@@ -86,7 +86,7 @@ func imageSize(report *graft.ImageReport, host string) int64 {
 	}
 	var largest int64
 	for platform, size := range report.Sizes {
-		if runsOn([]string{platform}, host) {
+		if graft.RunsOn([]string{platform}, host) {
 			largest = max(largest, size)
 		}
 	}

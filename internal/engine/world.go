@@ -169,11 +169,11 @@ func (w *world) isComponent(c *driver.Container) bool {
 		return false
 	}
 	project := c.Labels[driver.ComposeProjectLabel]
-	known := slices.Contains(knownComponents(s.Plane), c.Name)
+	known := slices.Contains(graft.WellKnownComponents(s.Plane), c.Name)
 	switch {
 	case project == s.Project, known && project == "":
 		return true
-	case project != "" && !known, slices.Contains(knownComponents(otherPlane(s.Plane)), c.Name),
+	case project != "" && !known, slices.Contains(graft.WellKnownComponents(otherPlane(s.Plane)), c.Name),
 		strings.HasPrefix(c.Name, string(otherPlane(s.Plane))+"_"):
 		return false
 	}

@@ -44,6 +44,8 @@ type Options struct {
 	MinBackoff, MaxBackoff time.Duration
 	// GiveUp is how long temporary failures are tried again. Default 24h.
 	GiveUp time.Duration
+	// Manual is whether an addon that passed waits for a reviewer.
+	Manual bool
 	// Jitter returns a number in [0,1). Default math/rand/v2.
 	Jitter func() float64
 }
@@ -87,16 +89,24 @@ func setDefault[T comparable](field *T, value T) {
 }
 
 // Publish takes a valid descriptor in, with what is odd about it, and returns
-// the addon under review.
-func (m *Market) Publish(ctx context.Context, descriptor *graft.Descriptor, warnings graft.Problems) (*graft.Addon, error) {
+// the addon under review. A descriptor without a version gets the next number
+// from 0.0.1 on. CodeForbidden when the name is somebody else's, CodeConflict
+// when that version was published before.
+func (m *Market) Publish(ctx context.Context, by graft.Principal, descriptor *graft.Descriptor, warnings graft.Problems) (*graft.Addon, error) {
 	if len(descriptor.Services) == 0 {
 		return nil, graft.Problems{{Path: []string{"services"}, Message: "An addon needs at least one service."}}.Err()
 	}
-	addon := &graft.Addon{Descriptor: *descriptor, Status: graft.AddonUnderReview, Warnings: warnings}
-	if err := m.Store.CreateAddon(ctx, addon); err != nil {
+	addon := &graft.Addon{
+		Descriptor: *descriptor, Status: graft.AddonUnderReview, Publisher: by.Name, Warnings: warnings,
+		Kind: graft.KindExtension, Replaces: descriptor.Replaces(),
+	}
+	if len(addon.Replaces) > 0 {
+		addon.Kind = graft.KindPlugin
+	}
+	if err := m.Store.CreateAddon(ctx, addon, func(owner string) error { return mayChange(by, addon.Name, owner) }); err != nil {
 		return nil, err
 	}
-	m.Log.Info("addon published", "id", addon.ID, "name", addon.Name)
+	m.Log.Info("addon published", "id", addon.ID, "name", addon.Name, "version", addon.Version, "publisher", by.Name)
 	m.poke()
 	return addon, nil
 }
@@ -145,21 +155,6 @@ func (m *Market) WaitAddon(ctx context.Context, id string, since int64) (*graft.
 // name or, if it is empty, of any, in the order of their ids until fn fails.
 func (m *Market) EachApproved(ctx context.Context, name string, fn func(document []byte) error) error {
 	return m.Store.EachAddon(ctx, store.AddonFilter{Status: graft.AddonApproved, Name: name}, fn)
-}
-
-// Delete removes an addon, also while it is verified; CodeNotFound if there is
-// none.
-func (m *Market) Delete(ctx context.Context, id string) error {
-	id, ok := graft.ParseID(id)
-	if !ok {
-		return notFound()
-	}
-	if err := m.Store.DeleteAddon(ctx, id); err != nil {
-		return err
-	}
-	m.Log.Info("addon deleted", "id", id)
-	m.hub.announce(id)
-	return nil
 }
 
 func notFound() error { return graft.Errorf(graft.CodeNotFound, "Addon not found") }

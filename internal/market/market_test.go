@@ -64,7 +64,7 @@ func TestNoServices(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlace(t, market.Options{})
-		if _, err := p.Publish(t.Context(), &graft.Descriptor{Name: "a"}, nil); graft.ErrorCode(err) != graft.CodeInvalid {
+		if _, err := p.Publish(t.Context(), admin(), &graft.Descriptor{Name: "a"}, nil); graft.ErrorCode(err) != graft.CodeInvalid {
 			t.Errorf("error is %v", err)
 		}
 	})
@@ -260,7 +260,7 @@ func TestDeleteWhileVerified(t *testing.T) {
 			waited <- err
 		}()
 		synctest.Wait()
-		if err := p.Delete(t.Context(), strings.ToUpper(id)); err != nil {
+		if err := p.Delete(t.Context(), admin(), strings.ToUpper(id)); err != nil {
 			t.Fatal(err)
 		}
 		if err := <-waited; graft.ErrorCode(err) != graft.CodeNotFound {

@@ -24,11 +24,12 @@ func newVerifications(reg prometheus.Registerer, addons addonCounter) *prometheu
 	}, []string{"outcome"})
 }
 
-// verified notes a round of verification that was saved.
-func (m *Market) verified(status graft.AddonStatus, took time.Duration) {
-	outcome := string(status)
-	if status == graft.AddonUnderReview {
-		outcome = "retry"
+// verified notes a round of verification that was saved, with the addon that
+// came of it; nil if it is tried again.
+func (m *Market) verified(addon *graft.Addon, took time.Duration) {
+	outcome := "retry"
+	if addon != nil {
+		outcome = string(addon.Status)
 	}
 	m.verifications.WithLabelValues(outcome).Observe(took.Seconds())
 }

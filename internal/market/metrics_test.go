@@ -20,8 +20,8 @@ func TestMetrics(t *testing.T) {
 		return map[graft.AddonStatus]int{graft.AddonApproved: 7}, failure
 	})
 	m := &Market{verifications: newVerifications(reg, counter)}
-	m.verified(graft.AddonApproved, 300*time.Millisecond)
-	m.verified(graft.AddonUnderReview, time.Second)
+	m.verified(&graft.Addon{Status: graft.AddonApproved}, 300*time.Millisecond)
+	m.verified(nil, time.Second)
 	if n := testutil.CollectAndCount(m.verifications); n != 2 {
 		t.Errorf("%d outcomes", n)
 	}

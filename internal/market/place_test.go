@@ -1,6 +1,7 @@
 package market_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -19,24 +20,33 @@ import (
 type resolver struct {
 	mu     sync.Mutex
 	answer map[string]func(ctx context.Context) error // nil error: the image passes
+	digest map[string]string                          // others than those that are made of the image
+	runs   map[string][]string
 	asked  map[string][]time.Time
 }
 
 func newResolver() *resolver {
-	return &resolver{answer: map[string]func(context.Context) error{}, asked: map[string][]time.Time{}}
+	return &resolver{
+		answer: map[string]func(context.Context) error{}, digest: map[string]string{}, runs: map[string][]string{},
+		asked: map[string][]time.Time{},
+	}
 }
 
 func (r *resolver) Resolve(ctx context.Context, image string) (verify.Result, error) {
 	r.mu.Lock()
 	r.asked[image] = append(r.asked[image], time.Now())
-	answer := r.answer[image]
+	answer, digest := r.answer[image], cmp.Or(r.digest[image], "sha256:"+image)
+	platforms, known := r.runs[image]
 	r.mu.Unlock()
+	if !known {
+		platforms = []string{"linux/amd64"}
+	}
 	if answer != nil {
 		if err := answer(ctx); err != nil {
 			return verify.Result{}, err
 		}
 	}
-	return verify.Result{Digest: "sha256:" + image, Platforms: []string{"linux/amd64"}}, nil
+	return verify.Result{Digest: digest, Platforms: platforms}, nil
 }
 
 func (r *resolver) set(image string, answer func(context.Context) error) {
@@ -47,6 +57,33 @@ func (r *resolver) set(image string, answer func(context.Context) error) {
 
 func (r *resolver) fail(image string, code graft.Code, message string) {
 	r.set(image, func(context.Context) error { return graft.Errorf(code, "%s", message) })
+}
+
+// hold keeps a question unanswered until release is called.
+func (r *resolver) hold(image string) (release func()) {
+	released := make(chan struct{})
+	r.set(image, func(ctx context.Context) error {
+		select {
+		case <-released:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	return func() { close(released) }
+}
+
+// is says what an image stands for, runsOn what it is made for.
+func (r *resolver) is(image, digest string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.digest[image] = digest
+}
+
+func (r *resolver) runsOn(image string, platforms []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.runs[image] = platforms
 }
 
 func (r *resolver) times(image string) []time.Time {
@@ -101,11 +138,20 @@ func (p *place) start() {
 // publish publishes an addon with a service for each image.
 func (p *place) publish(name string, images ...string) *graft.Addon {
 	p.t.Helper()
+	return p.publishWith(admin(), name, nil, images...)
+}
+
+// publishWith is publish by somebody, of a descriptor that change may change.
+func (p *place) publishWith(by graft.Principal, name string, change func(*graft.Descriptor), images ...string) *graft.Addon {
+	p.t.Helper()
 	d := &graft.Descriptor{Name: name}
 	for i, image := range images {
 		d.Services = append(d.Services, graft.Service{Name: fmt.Sprint("service", i), Image: image})
 	}
-	addon, err := p.Publish(p.t.Context(), d, graft.Problems{{Message: "odd"}})
+	if change != nil {
+		change(d)
+	}
+	addon, err := p.Publish(p.t.Context(), by, d, graft.Problems{{Message: "odd"}})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -144,3 +190,5 @@ func (p *place) waitFor(id string, status graft.AddonStatus) *graft.Addon {
 		since = addon.Revision
 	}
 }
+
+func admin() graft.Principal { return graft.Principal{Name: "admin", Role: graft.RoleAdmin} }

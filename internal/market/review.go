@@ -14,7 +14,7 @@ import (
 
 // judgement is what a round of questions means for an addon.
 type judgement struct {
-	status graft.AddonStatus
+	found  graft.CheckStatus // the worst of the checks
 	result *graft.Verification
 }
 
@@ -24,28 +24,63 @@ type answer struct {
 	err    error
 }
 
-// resolveAll asks for the images of an addon, those excepted that had passed
-// before, each only once. It returns a report per service and how long
-// registries asked to be left alone.
+// resolveAll asks for the images of an addon, each only once, and returns a
+// report per service and how long registries asked to be left alone. Those that
+// passed before are not asked for again, unless the addon is approved: then it
+// is to be found out whether what was approved is still there.
 func (m *Market) resolveAll(ctx context.Context, addon *graft.Addon) ([]graft.ImageReport, time.Duration) {
 	reports := make([]graft.ImageReport, len(addon.Services))
 	answers := map[string]*answer{}
+	again := addon.Status == graft.AddonApproved
 	for i, service := range addon.Services {
-		if before := addon.Verification.Image(service.Name); before != nil && before.Digest != "" {
+		before := addon.Verification.Image(service.Name)
+		passed := before != nil && before.Digest != ""
+		if passed {
 			reports[i] = *before
-			continue
 		}
-		answers[service.Image] = &answer{}
+		if passed && again {
+			answers[pinned(before)] = &answer{}
+		}
+		if !passed || again {
+			answers[service.Image] = &answer{}
+		}
 	}
 	m.askAll(ctx, answers)
 	var after time.Duration
 	for i, service := range addon.Services {
-		if a := answers[service.Image]; a != nil && reports[i].Digest == "" {
-			reports[i] = report(service, a)
-			after = max(after, verify.RetryAfter(a.err))
+		switch now := answers[service.Image]; {
+		case now == nil:
+			continue
+		case reports[i].Digest == "":
+			reports[i] = report(service, now)
+			after = max(after, verify.RetryAfter(now.err))
+		default:
+			approved := answers[pinned(&reports[i])]
+			reports[i] = compare(reports[i], approved, now)
+			after = max(after, verify.RetryAfter(approved.err))
 		}
 	}
 	return reports, after
+}
+
+// pinned returns the reference of what was verified.
+func pinned(image *graft.ImageReport) string {
+	reference, err := graft.PinImage(image.Image, image.Digest)
+	if err != nil { // it resolved once
+		return image.Image
+	}
+	return reference
+}
+
+// compare returns the report on an image that was approved before, by what its
+// registry says by now of that one and of its reference.
+func compare(before graft.ImageReport, approved, now *answer) graft.ImageReport {
+	before.MovedTo = ""
+	before.Reason, before.Temporary = reasonOf(approved.err)
+	if now.err == nil && now.result.Digest != before.Digest {
+		before.MovedTo = now.result.Digest
+	}
+	return before
 }
 
 // roundTime bounds one round of questions for an addon, so that registries that
@@ -90,43 +125,60 @@ func report(service graft.Service, a *answer) graft.ImageReport {
 		r.Digest, r.Platforms, r.Sizes = a.result.Digest, a.result.Platforms, a.result.Sizes
 		return r
 	}
-	r.Temporary = graft.ErrorCode(a.err) == graft.CodeUnavailable
-	if r.Reason = graft.ErrorMessage(a.err); r.Reason == "" {
-		r.Reason = a.err.Error()
-	}
+	r.Reason, r.Temporary = reasonOf(a.err)
 	return r
 }
 
-// judge approves an addon when every image passed and fails it when one was
-// refused for good. Temporary failures alone are tried again until it is time
-// to give up.
-func (m *Market) judge(v *store.Verification, images []graft.ImageReport, after time.Duration, now time.Time) judgement {
+// reasonOf tells why an image did not resolve, and whether that may go away.
+func reasonOf(err error) (reason string, temporary bool) {
+	if err == nil {
+		return "", false
+	}
+	if reason = graft.ErrorMessage(err); reason == "" {
+		reason = err.Error()
+	}
+	return reason, graft.ErrorCode(err) == graft.CodeUnavailable
+}
+
+// judge holds what was found against the checks. Where only temporary failures
+// are in the way, they are tried again until it is time to give up.
+func (m *Market) judge(addon *graft.Addon, v *store.Verification, images []graft.ImageReport, similar []string, after time.Duration, now time.Time) judgement {
 	now = now.UTC().Truncate(time.Microsecond) // as the store keeps it
-	result := &graft.Verification{Images: images, Attempts: v.Attempts, CheckedAt: now}
-	status := graft.AddonApproved
-	for _, image := range images {
-		switch {
-		case image.Reason != "" && !image.Temporary:
-			return judgement{graft.AddonVerificationFailed, result}
-		case image.Reason != "":
-			status = graft.AddonUnderReview
-		}
-	}
-	if status == graft.AddonApproved {
-		return judgement{status, result}
-	}
 	deadline := v.CreatedAt.Add(m.GiveUp)
-	if !now.Before(deadline) {
+	result := &graft.Verification{Images: images, Attempts: v.Attempts, CheckedAt: now}
+	result.Checks = checks(addon, images, similar)
+	found := worst(result.Checks)
+	switch {
+	case found != graft.CheckPending:
+	case now.Before(deadline):
+		next := now.Add(max(m.backoff(v.Attempts), after))
+		if next.After(deadline) {
+			next = deadline
+		}
+		next = next.Truncate(time.Microsecond)
+		result.NextAttempt = &next
+	case addon.Status != graft.AddonApproved: // that it can't be asked takes no approval back
 		m.giveUp(result)
-		return judgement{graft.AddonVerificationFailed, result}
+		result.Checks = checks(addon, images, similar)
+		found = worst(result.Checks)
 	}
-	next := now.Add(max(m.backoff(v.Attempts), after))
-	if next.After(deadline) {
-		next = deadline
+	return judgement{found, result}
+}
+
+// apply writes a final judgement into an addon, which it may have changed since.
+// What a person has to decide waits for that, unless it was approved before; and
+// what a reviewer rejected stays so.
+func (m *Market) apply(j judgement, addon *graft.Addon) error {
+	addon.Verification = j.result
+	switch reviewed := addon.Review != nil; {
+	case j.found == graft.CheckFailed, reviewed && !addon.Review.Approved:
+		addon.Status = graft.AddonVerificationFailed
+	case addon.Status == graft.AddonApproved, reviewed, j.found != graft.CheckReview && !m.Manual:
+		addon.Status = graft.AddonApproved
+	default:
+		addon.Status, addon.Verification.WaitsForReview = graft.AddonUnderReview, true
 	}
-	next = next.Truncate(time.Microsecond)
-	result.NextAttempt = &next
-	return judgement{status, result}
+	return nil
 }
 
 // giveUp makes temporary reasons final.
@@ -134,7 +186,7 @@ func (m *Market) giveUp(result *graft.Verification) {
 	for i := range result.Images {
 		if image := &result.Images[i]; image.Temporary {
 			image.Temporary = false
-			image.Reason += fmt.Sprintf(" Given up after %s and %d attempts; publish the addon again.", m.GiveUp, result.Attempts)
+			image.Reason += fmt.Sprintf(" Given up after %s and %d attempts; have the addon verified again.", m.GiveUp, result.Attempts)
 		}
 	}
 }

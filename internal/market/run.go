@@ -77,16 +77,9 @@ func (m *Market) work(ctx context.Context, v *store.Verification) {
 	keeper.Go(func() { m.keep(ctx, cancel, v) })
 
 	start := time.Now()
-	addon, err := m.Store.Addon(ctx, v.AddonID)
+	addon, err := m.verify(ctx, v)
 	if err == nil {
-		images, after := m.resolveAll(ctx, addon)
-		if ctx.Err() != nil {
-			return
-		}
-		j := m.judge(v, images, after, time.Now())
-		if err = m.save(ctx, addon, v, j); err == nil {
-			m.verified(j.status, time.Since(start))
-		}
+		m.verified(addon, time.Since(start))
 	}
 	switch graft.ErrorCode(err) {
 	case "", graft.CodeConflict, graft.CodeNotFound: // saved; or deleted meanwhile
@@ -95,6 +88,24 @@ func (m *Market) work(ctx context.Context, v *store.Verification) {
 			m.Log.Error("a verification is not saved and is done again when its lease ends", "id", v.AddonID, "error", err)
 		}
 	}
+}
+
+// verify does one verification and returns the addon as it is then; nil if it is
+// to be tried again.
+func (m *Market) verify(ctx context.Context, v *store.Verification) (*graft.Addon, error) {
+	addon, err := m.Store.Addon(ctx, v.AddonID)
+	if err != nil {
+		return nil, err
+	}
+	images, after := m.resolveAll(ctx, addon)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	similar, err := m.Store.Lookalikes(ctx, addon.Name)
+	if err != nil {
+		return nil, err
+	}
+	return m.save(ctx, addon, v, m.judge(addon, v, images, similar, after, time.Now()))
 }
 
 // keep renews the lease until ctx ends, and ends the work when the claim is
@@ -116,25 +127,29 @@ func (m *Market) keep(ctx context.Context, lost context.CancelFunc, v *store.Ver
 	}
 }
 
-func (m *Market) save(ctx context.Context, addon *graft.Addon, v *store.Verification, j judgement) error {
-	log := m.Log.With("id", addon.ID, "name", addon.Name, "attempts", v.Attempts)
+func (m *Market) save(ctx context.Context, addon *graft.Addon, v *store.Verification, j judgement) (*graft.Addon, error) {
+	log := m.Log.With("id", addon.ID, "name", addon.Name, "version", addon.Version, "attempts", v.Attempts)
+	var saved *graft.Addon
 	var err error
-	if j.status == graft.AddonUnderReview {
-		err = m.Store.RetryVerification(ctx, v, *j.result.NextAttempt, j.result)
-		log = log.With("next_attempt", *j.result.NextAttempt)
+	if next := j.result.NextAttempt; next != nil {
+		err = m.Store.RetryVerification(ctx, v, *next, j.result)
+		log = log.With("next_attempt", *next)
 	} else {
-		err = m.Store.FinishVerification(ctx, v, j.status, j.result)
+		saved, err = m.Store.FinishVerification(ctx, v, func(addon *graft.Addon) error { return m.apply(j, addon) })
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, image := range j.result.Images {
-		if image.Reason != "" {
-			log.Warn("image not verified", "service", image.Service, "image", image.Image, "reason", image.Reason)
+	for _, c := range j.result.Checks {
+		if len(c.Messages) > 0 {
+			log.Warn("check of an addon", "check", c.Name, "status", c.Status, "found", c.Messages)
 		}
 	}
-	log.Info("addon verified", "status", j.status)
+	if saved != nil {
+		addon = saved
+	}
+	log.Info("addon verified", "status", addon.Status)
 	m.hub.announce(addon.ID)
 	m.poke() // the next attempt may be earlier than the end of the lease
-	return nil
+	return saved, nil
 }

@@ -11,9 +11,11 @@ import (
 	"github.com/graftplatform/graft"
 )
 
-// CreateAddon saves a new addon as revision 1 and enqueues its verification, both
-// or neither. An empty id and time of creation are filled in.
-func (s *Store) CreateAddon(ctx context.Context, addon *graft.Addon) error {
+// CreateAddon saves a new addon as revision 1 and enqueues its verification, all
+// or nothing. An empty id, time of creation and version are filled in.
+// mayPublish returns why the addon's publisher may not publish under a name that
+// is owner's; nil: he may. CodeConflict when that version was given before.
+func (s *Store) CreateAddon(ctx context.Context, addon *graft.Addon, mayPublish func(owner string) error) error {
 	if addon.CreatedAt.IsZero() {
 		addon.CreatedAt = now()
 	}
@@ -22,22 +24,39 @@ func (s *Store) CreateAddon(ctx context.Context, addon *graft.Addon) error {
 		addon.ID = graft.NewID(addon.CreatedAt)
 	}
 	addon.Revision = 1
+	wanted := addon.Version
+	return s.update(ctx, func(tx *sql.Tx) error {
+		owner, err := claimName(ctx, tx, addon)
+		if err != nil {
+			return err
+		}
+		if mayPublish != nil {
+			if err := mayPublish(owner); err != nil {
+				return err
+			}
+		}
+		if addon.Version, err = claimVersion(ctx, tx, addon.Name, wanted); err != nil {
+			return err
+		}
+		return insertAddon(ctx, tx, addon)
+	})
+}
+
+func insertAddon(ctx context.Context, tx *sql.Tx, addon *graft.Addon) error {
 	document, err := json.Marshal(addon)
 	if err != nil {
 		return graft.WrapError(graft.CodeInternal, err, "The addon %s can't be written as JSON.", addon.Name)
 	}
-	return s.update(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx,
-			`insert into addons (id, name, status, revision, created_at, document) values ($1, $2, $3, $4, $5, $6)`,
-			addon.ID, addon.Name, string(addon.Status), addon.Revision, micros(addon.CreatedAt), string(document))
-		if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx,
-			`insert into verifications (addon_id, ready_at, owner, token, attempts, created_at) values ($1, $2, '', 0, 0, $2)`,
-			addon.ID, micros(addon.CreatedAt))
+	_, err = tx.ExecContext(ctx,
+		`insert into addons (id, name, version, status, revision, created_at, document) values ($1, $2, $3, $4, $5, $6, $7)`,
+		addon.ID, addon.Name, addon.Version, string(addon.Status), addon.Revision, micros(addon.CreatedAt), string(document))
+	if err != nil {
 		return err
-	})
+	}
+	_, err = tx.ExecContext(ctx,
+		`insert into verifications (addon_id, ready_at, owner, token, attempts, created_at) values ($1, $2, '', 0, 0, $2)`,
+		addon.ID, micros(addon.CreatedAt))
+	return err
 }
 
 // Addon returns one addon; CodeNotFound if there is none.
@@ -54,14 +73,18 @@ func (s *Store) Addon(ctx context.Context, id string) (*graft.Addon, error) {
 }
 
 // DeleteAddon removes an addon and its verification; CodeNotFound if there is
-// none.
+// none. Its version stays given.
 func (s *Store) DeleteAddon(ctx context.Context, id string) error {
 	return s.update(ctx, func(tx *sql.Tx) error {
-		deleted, err := changed(ctx, tx, `delete from addons where id = $1`, id)
-		if err == nil && !deleted {
+		var name string
+		err := tx.QueryRowContext(ctx, `delete from addons where id = $1 returning name`, id).Scan(&name)
+		if errors.Is(err, sql.ErrNoRows) {
 			return addonNotFound()
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return markLatest(ctx, tx, name)
 	})
 }
 
@@ -134,28 +157,51 @@ func (s *Store) addonPage(ctx context.Context, filter AddonFilter, after string)
 	return page, last, len(page) == pageRows, rows.Err()
 }
 
+// ChangeAddon lets change rewrite an addon, and returns it as it is then. It is
+// not changed when change fails. CodeNotFound if there is none. change may be
+// called several times.
+func (s *Store) ChangeAddon(ctx context.Context, id string, change func(*graft.Addon) error) (*graft.Addon, error) {
+	var addon *graft.Addon
+	err := s.update(ctx, func(tx *sql.Tx) (err error) {
+		addon, err = changeAddon(ctx, tx, id, change)
+		return err
+	})
+	return addon, err
+}
+
 // changeAddon rewrites an addon's document within a transaction.
-func changeAddon(ctx context.Context, tx *sql.Tx, id string, change func(*graft.Addon)) error {
+func changeAddon(ctx context.Context, tx *sql.Tx, id string, change func(*graft.Addon) error) (*graft.Addon, error) {
 	var document []byte
 	err := tx.QueryRowContext(ctx, `select document from addons where id = $1`, id).Scan(&document)
 	if errors.Is(err, sql.ErrNoRows) {
-		return addonNotFound()
+		return nil, addonNotFound()
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	addon, err := decodeAddon(id, document)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	change(addon)
+	before := choosable(addon)
+	if err := change(addon); err != nil {
+		return nil, err
+	}
 	addon.Revision++
 	if document, err = json.Marshal(addon); err != nil {
-		return err
+		return nil, err
 	}
-	_, err = tx.ExecContext(ctx, `update addons set status = $2, revision = $3, document = $4 where id = $1`,
-		id, string(addon.Status), addon.Revision, string(document))
-	return err
+	_, err = tx.ExecContext(ctx, `update addons set status = $2, yanked = $3, revision = $4, document = $5 where id = $1`,
+		id, string(addon.Status), addon.Yanked != nil, addon.Revision, string(document))
+	if err == nil && choosable(addon) != before {
+		err = markLatest(ctx, tx, addon.Name)
+	}
+	return addon, err
+}
+
+// choosable is whether the addon may be the latest of its name.
+func choosable(addon *graft.Addon) bool {
+	return addon.Status == graft.AddonApproved && addon.Yanked == nil
 }
 
 func decodeAddon(id string, document []byte) (*graft.Addon, error) {

@@ -234,7 +234,7 @@ func TestAddonCounts(t *testing.T) {
 	t.Parallel()
 	s := openIn(t, t.TempDir())
 	for _, status := range []graft.AddonStatus{graft.AddonApproved, graft.AddonApproved, graft.AddonVerificationFailed} {
-		if err := s.CreateAddon(t.Context(), &graft.Addon{Descriptor: graft.Descriptor{Name: "a"}, Status: status}); err != nil {
+		if err := s.CreateAddon(t.Context(), &graft.Addon{Descriptor: graft.Descriptor{Name: "a"}, Status: status}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -22,7 +22,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	addon := &graft.Addon{Descriptor: graft.Descriptor{Name: "a", Readme: strings.Repeat("x", 1<<20)}}
-	err = s.CreateAddon(t.Context(), addon)
+	err = s.CreateAddon(t.Context(), addon, nil)
 	if graft.ErrorCode(err) != graft.CodeUnavailable || !strings.Contains(graft.ErrorMessage(err), "full") {
 		t.Fatalf("error is %v", err)
 	}
@@ -32,7 +32,7 @@ func TestFullDisk(t *testing.T) {
 	if _, err := s.write.ExecContext(t.Context(), `pragma max_page_count = 1000000`); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.CreateAddon(t.Context(), addon); err != nil {
+	if err := s.CreateAddon(t.Context(), addon, nil); err != nil {
 		t.Fatalf("with space again: %v", err)
 	}
 }

@@ -194,7 +194,7 @@ func BenchmarkEachAddonByName(b *testing.B) {
 	s := open(b, b.TempDir())
 	for i := range 10_000 {
 		addon := &graft.Addon{Descriptor: graft.Descriptor{Name: fmt.Sprint("addon-", i)}, Status: graft.AddonApproved}
-		if err := s.CreateAddon(b.Context(), addon); err != nil {
+		if err := s.CreateAddon(b.Context(), addon, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -216,7 +216,7 @@ func BenchmarkCreateAddon(b *testing.B) {
 	s := open(b, b.TempDir())
 	for b.Loop() {
 		addon := &graft.Addon{Descriptor: graft.Descriptor{Name: "addon"}, Status: graft.AddonUnderReview}
-		if err := s.CreateAddon(b.Context(), addon); err != nil {
+		if err := s.CreateAddon(b.Context(), addon, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -18,6 +18,25 @@ type Verification struct {
 	CreatedAt time.Time
 }
 
+// EnqueueVerification lets change prepare an addon for being verified again, and
+// enqueues that; whoever is at it already loses the claim. Errors are those of
+// ChangeAddon.
+func (s *Store) EnqueueVerification(ctx context.Context, id string, change func(*graft.Addon) error) (*graft.Addon, error) {
+	var addon *graft.Addon
+	err := s.update(ctx, func(tx *sql.Tx) (err error) {
+		if addon, err = changeAddon(ctx, tx, id, change); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx,
+			// The token begins beyond those that claims on this addon ever had.
+			`insert into verifications (addon_id, ready_at, owner, token, attempts, created_at) values ($1, $2, '', $2, 0, $2)
+			on conflict (addon_id) do update set ready_at = excluded.ready_at, owner = '', token = verifications.token + 1,
+				attempts = 0, created_at = excluded.created_at`, id, micros(now()))
+		return err
+	})
+	return addon, err
+}
+
 // ClaimVerification gives the verification that is due the longest to owner,
 // for the time of the lease; nil when none is due.
 func (s *Store) ClaimVerification(ctx context.Context, owner string, at time.Time, lease time.Duration) (*Verification, error) {
@@ -49,18 +68,20 @@ func (s *Store) RenewVerification(ctx context.Context, v *Verification, until ti
 	})
 }
 
-// FinishVerification saves the final answer. CodeConflict, and nothing saved,
-// when the claim is lost: the addon was deleted, or another owner has it.
-func (s *Store) FinishVerification(ctx context.Context, v *Verification, status graft.AddonStatus, result *graft.Verification) error {
-	return s.update(ctx, func(tx *sql.Tx) error {
+// FinishVerification lets change write the final answer into the addon, and
+// returns it as it is then. CodeConflict, and nothing saved, when the claim is
+// lost: the addon was deleted, or another owner has it.
+func (s *Store) FinishVerification(ctx context.Context, v *Verification, change func(*graft.Addon) error) (*graft.Addon, error) {
+	var addon *graft.Addon
+	err := s.update(ctx, func(tx *sql.Tx) error {
 		err := claimed(changed(ctx, tx, `delete from verifications where addon_id = $1 and token = $2`, v.AddonID, v.Token))
 		if err != nil {
 			return err
 		}
-		return changeAddon(ctx, tx, v.AddonID, func(addon *graft.Addon) {
-			addon.Status, addon.Verification = status, result
-		})
+		addon, err = changeAddon(ctx, tx, v.AddonID, change)
+		return err
 	})
+	return addon, err
 }
 
 // RetryVerification saves what is known so far and ends the claim; the
@@ -73,7 +94,11 @@ func (s *Store) RetryVerification(ctx context.Context, v *Verification, at time.
 		if err != nil {
 			return err
 		}
-		return changeAddon(ctx, tx, v.AddonID, func(addon *graft.Addon) { addon.Verification = result })
+		_, err = changeAddon(ctx, tx, v.AddonID, func(addon *graft.Addon) error {
+			addon.Verification = result
+			return nil
+		})
+		return err
 	})
 }
 

@@ -39,7 +39,7 @@ func newAddon(name string) *graft.Addon {
 func createAddon(t *testing.T, s *store.Store, name string) *graft.Addon {
 	t.Helper()
 	addon := newAddon(name)
-	noError(t, s.CreateAddon(t.Context(), addon))
+	noError(t, s.CreateAddon(t.Context(), addon, nil))
 	return addon
 }
 
@@ -94,7 +94,7 @@ func eachAddonFiltersAndOrders(t *testing.T, s *store.Store) {
 		if i > 1 {
 			addon.Status = graft.AddonApproved
 		}
-		noError(t, s.CreateAddon(t.Context(), addon))
+		noError(t, s.CreateAddon(t.Context(), addon, nil))
 	}
 	equal(t, names(t, s, store.AddonFilter{}), []string{"c under_review", "a under_review", "b approved", "a approved"})
 	equal(t, names(t, s, store.AddonFilter{Status: graft.AddonApproved}), []string{"b approved", "a approved"})
@@ -121,7 +121,7 @@ func eachAddonReadsManyPages(t *testing.T, s *store.Store) {
 		if i < 3 { // a page ends by its size, too
 			addon.Readme = strings.Repeat("x", 1<<20)
 		}
-		noError(t, s.CreateAddon(t.Context(), addon))
+		noError(t, s.CreateAddon(t.Context(), addon, nil))
 	}
 	seen := map[string]bool{}
 	for _, name := range names(t, s, store.AddonFilter{}) {
@@ -150,7 +150,7 @@ func verificationFinishes(t *testing.T, s *store.Store) {
 		Images:   []graft.ImageReport{{Service: "web", Image: "x", Digest: "sha256:0", Platforms: []string{"linux/amd64"}, Sizes: map[string]int64{"linux/amd64": 7}}},
 		Attempts: 1, CheckedAt: now.UTC().Truncate(time.Microsecond),
 	}
-	noError(t, s.FinishVerification(t.Context(), v, graft.AddonApproved, result))
+	noError(t, finish(t, s, v, graft.AddonApproved, result))
 	addon.Status, addon.Verification, addon.Revision = graft.AddonApproved, result, 2
 	equal(t, must(s.Addon(t.Context(), addon.ID))(t), addon)
 	equal(t, names(t, s, store.AddonFilter{Status: graft.AddonApproved}), []string{"a approved"})
@@ -158,7 +158,7 @@ func verificationFinishes(t *testing.T, s *store.Store) {
 	_, due, err := s.NextVerification(t.Context())
 	noError(t, err)
 	equal(t, due, false)
-	wantCode(t, s.FinishVerification(t.Context(), v, graft.AddonApproved, result), graft.CodeConflict)
+	wantCode(t, finish(t, s, v, graft.AddonApproved, result), graft.CodeConflict)
 }
 
 func verificationRetries(t *testing.T, s *store.Store) {
@@ -197,8 +197,8 @@ func verificationLeaseEnds(t *testing.T, s *store.Store) {
 		t.Fatal("not claimed after the lease")
 	}
 	wantCode(t, s.RenewVerification(t.Context(), dead, now), graft.CodeConflict)
-	wantCode(t, s.FinishVerification(t.Context(), dead, graft.AddonVerificationFailed, nil), graft.CodeConflict)
-	noError(t, s.FinishVerification(t.Context(), mine, graft.AddonApproved, nil))
+	wantCode(t, finish(t, s, dead, graft.AddonVerificationFailed, nil), graft.CodeConflict)
+	noError(t, finish(t, s, mine, graft.AddonApproved, nil))
 	equal(t, names(t, s, store.AddonFilter{}), []string{"a approved"})
 }
 
@@ -211,7 +211,7 @@ func verificationIsReclaimed(t *testing.T, s *store.Store) {
 		t.Fatalf("another owner's reclaim freed it: %+v", v)
 	}
 	noError(t, s.ReclaimVerifications(t.Context(), "me", now))
-	wantCode(t, s.FinishVerification(t.Context(), old, graft.AddonApproved, nil), graft.CodeConflict)
+	wantCode(t, finish(t, s, old, graft.AddonApproved, nil), graft.CodeConflict)
 	if v := claim(t, s, "me", now); v == nil || v.Attempts != 2 {
 		t.Fatalf("claimed %+v", v)
 	}
@@ -221,7 +221,7 @@ func verificationOfDeletedAddon(t *testing.T, s *store.Store) {
 	addon := createAddon(t, s, "a")
 	v := claim(t, s, "me", time.Now())
 	noError(t, s.DeleteAddon(t.Context(), addon.ID))
-	wantCode(t, s.FinishVerification(t.Context(), v, graft.AddonApproved, nil), graft.CodeConflict)
+	wantCode(t, finish(t, s, v, graft.AddonApproved, nil), graft.CodeConflict)
 	wantCode(t, s.RetryVerification(t.Context(), v, time.Now(), nil), graft.CodeConflict)
 	equal(t, names(t, s, store.AddonFilter{}), []string{})
 }
@@ -257,4 +257,14 @@ func verificationClaimedOnce(t *testing.T, s *store.Store) {
 		}
 	}
 	equal(t, len(claims), n)
+}
+
+// finish ends a verification with a final answer.
+func finish(t *testing.T, s *store.Store, v *store.Verification, status graft.AddonStatus, result *graft.Verification) error {
+	t.Helper()
+	_, err := s.FinishVerification(t.Context(), v, func(addon *graft.Addon) error {
+		addon.Status, addon.Verification = status, result
+		return nil
+	})
+	return err
 }

@@ -245,7 +245,7 @@ func endedContextIsExplained(t *testing.T, s *store.Store) {
 	cancel()
 	_, err := s.Installations(ctx)
 	wantCode(t, err, graft.CodeUnavailable)
-	err = s.CreateAddon(ctx, newAddon("a"))
+	err = s.CreateAddon(ctx, newAddon("a"), nil)
 	wantCode(t, err, graft.CodeUnavailable)
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("the cause is lost: %v", err)

@@ -1,0 +1,93 @@
+package market
+
+import (
+	"context"
+	"time"
+
+	"github.com/graftplatform/graft"
+)
+
+// Verify has an addon verified again: by its publisher, a reviewer or an
+// administrator. One that is approved stays so meanwhile, and its digests stay
+// what they are; any other begins anew. Errors: CodeNotFound, CodeForbidden.
+func (m *Market) Verify(ctx context.Context, by graft.Principal, id string) (*graft.Addon, error) {
+	addon, err := m.Addon(ctx, id)
+	if err == nil && !by.Role.Allows(graft.PermitReview) {
+		addon, err = m.own(ctx, by, id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	addon, err = m.Store.EnqueueVerification(ctx, addon.ID, func(addon *graft.Addon) error {
+		if addon.Status != graft.AddonApproved {
+			addon.Status, addon.Verification = graft.AddonUnderReview, nil
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	m.Log.Info("addon is verified again", "id", addon.ID, "name", addon.Name, "version", addon.Version, "by", by.Name)
+	m.hub.announce(addon.ID)
+	m.poke()
+	return addon, nil
+}
+
+// Approve lets an addon be installed that passed all that can be checked without
+// a person. Errors: CodeNotFound, CodeConflict when it did not pass.
+func (m *Market) Approve(ctx context.Context, by graft.Principal, id, reason string) (*graft.Addon, error) {
+	return m.decide(ctx, by, id, reason, true)
+}
+
+// Reject keeps an addon from being installed, also one that was approved; what is
+// installed is left alone. Errors: CodeNotFound, CodeInvalid without a reason.
+func (m *Market) Reject(ctx context.Context, by graft.Principal, id, reason string) (*graft.Addon, error) {
+	if reason == "" {
+		return nil, graft.Problems{{Path: []string{"reason"}, Message: "Say why: its publisher has to know."}}.Err()
+	}
+	return m.decide(ctx, by, id, reason, false)
+}
+
+func (m *Market) decide(ctx context.Context, by graft.Principal, id, reason string, approved bool) (*graft.Addon, error) {
+	id, ok := graft.ParseID(id)
+	if !ok {
+		return nil, notFound()
+	}
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	addon, err := m.Store.ChangeAddon(ctx, id, func(addon *graft.Addon) error {
+		if approved {
+			if err := passed(addon); err != nil {
+				return err
+			}
+		}
+		addon.Review = &graft.Review{Approved: approved, Reason: reason, By: by.Name, At: at}
+		addon.Status = graft.AddonApproved
+		if !approved {
+			addon.Status = graft.AddonVerificationFailed
+		}
+		if addon.Verification != nil {
+			addon.Verification.WaitsForReview = false
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	m.Log.Info("addon reviewed", "id", addon.ID, "name", addon.Name, "version", addon.Version, "approved", approved, "by", by.Name, "reason", reason)
+	m.hub.announce(addon.ID)
+	return addon, nil
+}
+
+// passed returns why an addon can't be approved, if so.
+func passed(addon *graft.Addon) error {
+	v := addon.Verification
+	if v == nil || v.NextAttempt != nil {
+		return graft.Errorf(graft.CodeConflict, "Addon %s %s is still being verified; wait until that is done.", addon.Name, addon.Version)
+	}
+	for _, c := range v.Checks {
+		if c.Status == graft.CheckFailed || c.Status == graft.CheckPending {
+			return graft.Errorf(graft.CodeConflict, "Addon %s %s did not pass the check %q: that has to be mended first.", addon.Name, addon.Version, c.Name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/graftplatform/graft"
+)
+
+// Name returns whose a name is and what there is of it; CodeNotFound if nobody
+// ever published under it.
+func (s *Store) Name(ctx context.Context, name string) (*graft.Name, error) {
+	n := graft.Name{Name: name}
+	var createdAt int64
+	err := s.read.QueryRowContext(ctx,
+		`select publisher, created_at,
+			coalesce((select version from addons where name = $1 and latest), ''),
+			(select count(*) from addons where name = $1)
+		from names where name = $1`, name).Scan(&n.Publisher, &createdAt, &n.Latest, &n.Versions)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, graft.Errorf(graft.CodeNotFound, "No addon is called %q.", name)
+	}
+	n.CreatedAt = fromMicros(createdAt)
+	return &n, s.explain(err)
+}
+
+// SetPublisher gives a name to somebody else; CodeNotFound if there is none.
+func (s *Store) SetPublisher(ctx context.Context, name, publisher string) error {
+	return s.update(ctx, func(tx *sql.Tx) error {
+		given, err := changed(ctx, tx, `update names set publisher = $2 where name = $1`, name, publisher)
+		if err == nil && !given {
+			return graft.Errorf(graft.CodeNotFound, "No addon is called %q.", name)
+		}
+		return err
+	})
+}
+
+// Versions returns the versions of a name, the highest first.
+func (s *Store) Versions(ctx context.Context, name string) (versions []graft.Version, err error) {
+	rows, err := s.read.QueryContext(ctx, `select id, document, latest from addons where name = $1`, name)
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	defer func() { err = s.explain(errors.Join(err, rows.Close())) }()
+	for rows.Next() {
+		var id string
+		var document []byte
+		var latest bool
+		if err := rows.Scan(&id, &document, &latest); err != nil {
+			return nil, err
+		}
+		a, err := decodeAddon(id, document)
+		if err != nil {
+			return nil, err
+		}
+		versions = append(versions, graft.Version{
+			ID: id, Version: a.Version, Status: a.Status, Latest: latest,
+			Yanked: a.Yanked, Deprecated: a.Deprecated, CreatedAt: a.CreatedAt,
+		})
+	}
+	slices.SortFunc(versions, func(a, b graft.Version) int { return graft.CompareVersions(b.Version, a.Version) })
+	return versions, rows.Err()
+}
+
+// claimName takes note of a name for its first publisher, and returns whose it
+// is. Until the transaction ends nobody else publishes under it.
+func claimName(ctx context.Context, tx *sql.Tx, addon *graft.Addon) (owner string, err error) {
+	first, err := changed(ctx, tx,
+		`insert into names (name, publisher, numbered, created_at) values ($1, $2, 0, $3) on conflict do nothing`,
+		addon.Name, addon.Publisher, micros(addon.CreatedAt))
+	if err != nil {
+		return "", err
+	}
+	if first {
+		return addon.Publisher, insertKeys(ctx, tx, addon.Name)
+	}
+	// It is written, not read: who writes a row keeps others from doing so.
+	err = tx.QueryRowContext(ctx, `update names set name = name where name = $1 returning publisher`, addon.Name).Scan(&owner)
+	return owner, err
+}
+
+// claimVersion takes a version for good, and returns it: the given one, or, if
+// that is empty, the next number. CodeConflict when it was given before.
+func claimVersion(ctx context.Context, tx *sql.Tx, name, version string) (string, error) {
+	claim := func(version string) (bool, error) {
+		return changed(ctx, tx, `insert into versions (name, key) values ($1, $2) on conflict do nothing`,
+			name, graft.VersionKey(version))
+	}
+	if version != "" {
+		claimed, err := claim(version)
+		if err == nil && !claimed {
+			err = graft.Errorf(graft.CodeConflict,
+				"Version %s of addon %s was published before, and a version never changes: publish another one.", version, name)
+		}
+		return version, err
+	}
+	for {
+		var number int64
+		err := tx.QueryRowContext(ctx, `update names set numbered = numbered + 1 where name = $1 returning numbered`, name).Scan(&number)
+		if err != nil {
+			return "", err
+		}
+		version := fmt.Sprintf("0.0.%d", number)
+		if claimed, err := claim(version); claimed || err != nil {
+			return version, err
+		}
+	}
+}
+
+// markLatest finds out anew which version of a name is chosen by who names none.
+func markLatest(ctx context.Context, tx *sql.Tx, name string) (err error) {
+	rows, err := tx.QueryContext(ctx,
+		`select id, version from addons where name = $1 and status = $2 and not yanked`, name, string(graft.AddonApproved))
+	if err != nil {
+		return err
+	}
+	var ids, versions []string
+	for rows.Next() {
+		var id, version string
+		if err := rows.Scan(&id, &version); err != nil {
+			return errors.Join(err, rows.Close())
+		}
+		ids, versions = append(ids, id), append(versions, version)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}
+	var latest string
+	if i := (graft.VersionRange{}).Best(versions); i >= 0 {
+		latest = ids[i]
+	}
+	_, err = tx.ExecContext(ctx, `update addons set latest = (id = $2) where name = $1 and latest <> (id = $2)`, name, latest)
+	return err
+}
