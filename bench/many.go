@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/client"
 )
 
 const (
@@ -68,43 +70,58 @@ func (b *bench) publishMany(ctx context.Context, addons int) ([]string, error) {
 
 // installAtOnce returns when all are active.
 func (b *bench) installAtOnce(ctx context.Context, ids []string) error {
+	last, err := b.lastEvent(ctx)
+	if err != nil {
+		return err
+	}
+	installed := make([]string, len(ids))
 	group, inner := errgroup.WithContext(ctx)
-	for _, id := range ids {
+	for n, id := range ids {
 		group.Go(func() error {
-			_, err := b.client.Install(inner, id)
+			i, err := b.client.Install(inner, id)
+			if err == nil {
+				installed[n] = i.ID
+			}
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return b.allActive(ctx)
+	return b.allActive(ctx, installed, last)
 }
 
-// allActive waits for it. One question for all of them costs the server less
-// than a long poll for each.
-func (b *bench) allActive(ctx context.Context) error {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		left, err := b.client.Installations(ctx, graft.StatusInstalling)
-		if err != nil {
-			return err
-		}
-		if len(left) == 0 {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
+// lastEvent returns the id of the newest event; 0: there is none.
+func (b *bench) lastEvent(ctx context.Context) (id int64, err error) {
+	err = b.client.Events(ctx, client.EventsOptions{Tail: 1}, func(e graft.Event) error {
+		id = e.ID
+		return nil
+	})
+	return id, err
+}
+
+// allActive waits for it, as whoever installs many does: on the stream of events,
+// of which those after an id are about them.
+func (b *bench) allActive(ctx context.Context, ids []string, after int64) error {
+	waited := map[string]bool{}
+	for _, id := range ids {
+		waited[id] = true
 	}
-	all, err := b.client.Installations(ctx, "")
-	for _, i := range all {
-		if i.Status != graft.StatusActive {
-			return fmt.Errorf("addon %s is %s: %s", i.Name, i.Status, reason(&i))
+	all := errors.New("all are active")
+	err := b.client.Events(ctx, client.EventsOptions{After: &after, Follow: true}, func(e graft.Event) error {
+		switch {
+		case e.Type != graft.EventStatus || !waited[e.InstallationID]:
+			return nil
+		case e.Status != graft.StatusActive:
+			return fmt.Errorf("addon %s is %s: %s", e.Addon, e.Status, e.Reason)
 		}
+		if delete(waited, e.InstallationID); len(waited) == 0 {
+			return all
+		}
+		return nil
+	})
+	if errors.Is(err, all) {
+		return nil
 	}
 	return err
 }

@@ -186,9 +186,9 @@ func (e *Engine) WaitInstallation(ctx context.Context, id string, since int64) (
 
 // Installations returns those with that status, all with an empty one.
 func (e *Engine) Installations(ctx context.Context, status string) ([]graft.Installation, error) {
-	installs, err := e.store.Installations(ctx)
+	installs, err := e.store.InstallationsIn(ctx, graft.InstallationStatus(status))
 	return slices.DeleteFunc(installs, func(inst graft.Installation) bool {
-		return inst.Desired == graft.DesiredRemoved || (status != "" && string(inst.Status) != status)
+		return inst.Desired == graft.DesiredRemoved
 	}), err
 }
 

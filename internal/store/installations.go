@@ -74,8 +74,18 @@ func (s *Store) Installation(ctx context.Context, id string) (*graft.Installatio
 
 // Installations returns all installations in the order of their ids, each as
 // Installation does.
-func (s *Store) Installations(ctx context.Context) (all []graft.Installation, err error) {
-	rows, err := s.read.QueryContext(ctx, `select `+installationColumns+` from installations order by id`)
+func (s *Store) Installations(ctx context.Context) ([]graft.Installation, error) {
+	all, err := s.InstallationsIn(ctx, "")
+	if err == nil {
+		s.specs.retain(all)
+	}
+	return all, err
+}
+
+// InstallationsIn is Installations for those with a status; empty: all.
+func (s *Store) InstallationsIn(ctx context.Context, status graft.InstallationStatus) (some []graft.Installation, err error) {
+	rows, err := s.read.QueryContext(ctx,
+		`select `+installationColumns+` from installations where $1 in ('', status) order by id`, string(status))
 	if err != nil {
 		return nil, s.explain(err)
 	}
@@ -85,13 +95,9 @@ func (s *Store) Installations(ctx context.Context) (all []graft.Installation, er
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, *i)
+		some = append(some, *i)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	s.specs.retain(all)
-	return all, nil
+	return some, rows.Err()
 }
 
 // SetDesired is how users change an installation: it writes the desired state

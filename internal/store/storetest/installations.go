@@ -39,6 +39,11 @@ func installationRoundTrip(t *testing.T, s *store.Store) {
 	}
 	equal(t, all, want)
 
+	must(s.SetStatus(t.Context(), second.ID, 1, graft.StatusActive, nil, ""))(t)
+	second = must(s.Installation(t.Context(), second.ID))(t)
+	equal(t, must(s.InstallationsIn(t.Context(), graft.StatusActive))(t), []graft.Installation{*second})
+	equal(t, must(s.InstallationsIn(t.Context(), graft.StatusInstalling))(t), []graft.Installation{*first})
+
 	noError(t, s.DeleteInstallation(t.Context(), first.ID))
 	equal(t, must(s.Installations(t.Context()))(t), []graft.Installation{*second})
 }
