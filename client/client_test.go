@@ -72,6 +72,57 @@ func TestRequests(t *testing.T) {
 		{"DeleteAddon", func(ctx context.Context, c *client.Client) error {
 			return c.DeleteAddon(ctx, addonID)
 		}, 204, ``, `DELETE /api/v1/marketplace/addons/` + addonID + ` `},
+		{"Name", func(ctx context.Context, c *client.Client) error {
+			_, err := c.Name(ctx, "a b/c")
+			return err
+		}, 200, `{"name":"a b/c"}`, `GET /api/v1/marketplace/names/a%20b%2Fc `},
+		{"SetPublisher", func(ctx context.Context, c *client.Client) error {
+			_, err := c.SetPublisher(ctx, "a", "ann")
+			return err
+		}, 200, `{"name":"a"}`, `PATCH /api/v1/marketplace/names/a {"publisher":"ann"}`},
+		{"Versions", func(ctx context.Context, c *client.Client) error {
+			versions, err := c.Versions(ctx, "a")
+			if len(versions) != 1 || versions[0].Version != "1.2.3" {
+				t.Errorf("got %v", versions)
+			}
+			return err
+		}, 200, `[{"version":"1.2.3"}]`, `GET /api/v1/marketplace/names/a/versions `},
+		{"Choose", func(ctx context.Context, c *client.Client) error {
+			_, err := c.Choose(ctx, "a", ">=1.2 <2")
+			return err
+		}, 200, addon, `GET /api/v1/marketplace/names/a/versions/%3E=1.2%20%3C2 `},
+		{"Choose the latest", func(ctx context.Context, c *client.Client) error {
+			_, err := c.Choose(ctx, "a", "")
+			return err
+		}, 200, addon, `GET /api/v1/marketplace/names/a/versions/latest `},
+		{"VerifyAgain", func(ctx context.Context, c *client.Client) error {
+			_, err := c.VerifyAgain(ctx, addonID)
+			return err
+		}, 200, addon, `POST /api/v1/marketplace/addons/` + addonID + `/verify `},
+		{"Yank", func(ctx context.Context, c *client.Client) error {
+			_, err := c.Yank(ctx, addonID, "broken")
+			return err
+		}, 200, addon, `POST /api/v1/marketplace/addons/` + addonID + `/yank {"message":"broken"}`},
+		{"Unyank", func(ctx context.Context, c *client.Client) error {
+			_, err := c.Unyank(ctx, addonID)
+			return err
+		}, 200, addon, `DELETE /api/v1/marketplace/addons/` + addonID + `/yank `},
+		{"Deprecate", func(ctx context.Context, c *client.Client) error {
+			_, err := c.Deprecate(ctx, addonID, "old")
+			return err
+		}, 200, addon, `POST /api/v1/marketplace/addons/` + addonID + `/deprecate {"message":"old"}`},
+		{"Undeprecate", func(ctx context.Context, c *client.Client) error {
+			_, err := c.Undeprecate(ctx, addonID)
+			return err
+		}, 200, addon, `DELETE /api/v1/marketplace/addons/` + addonID + `/deprecate `},
+		{"Approve", func(ctx context.Context, c *client.Client) error {
+			_, err := c.Approve(ctx, addonID, "fine")
+			return err
+		}, 200, addon, `POST /api/v1/marketplace/addons/` + addonID + `/approve {"reason":"fine"}`},
+		{"Reject", func(ctx context.Context, c *client.Client) error {
+			_, err := c.Reject(ctx, addonID, "bad")
+			return err
+		}, 200, addon, `POST /api/v1/marketplace/addons/` + addonID + `/reject {"reason":"bad"}`},
 		{"Install", func(ctx context.Context, c *client.Client) error {
 			_, err := c.Install(ctx, addonID)
 			return err

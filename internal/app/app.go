@@ -158,6 +158,7 @@ func (a *App) buildMarketplace(db *store.Store) (graft.Catalog, error) {
 		m := market.New(market.Options{
 			Store:    db,
 			Resolver: verify.New(verify.Options{}),
+			Manual:   a.options.Review == ReviewManual,
 			Log:      a.options.Log.With("role", RoleMarketplace),
 			Metrics:  a.registry,
 		})

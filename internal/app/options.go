@@ -24,6 +24,12 @@ const (
 	AuthNone  = "none"  // everybody may do everything
 )
 
+// Ways to review addons that passed their checks.
+const (
+	ReviewAuto   = "auto"   // they are approved
+	ReviewManual = "manual" // a reviewer decides
+)
+
 // Options are the settings of a process, named after the flags of "graft up".
 // Ports of 0 let the system choose; App tells which it was.
 type Options struct {
@@ -37,6 +43,7 @@ type Options struct {
 	Marketplace       string // URL; empty: the one in this process
 	DockerHost        string // empty: DOCKER_HOST, else the local socket
 	Auth              string
+	Review            string   // auto or manual; empty: auto
 	CORSOrigins       []string // origins whose pages may call the APIs
 
 	Project      string // compose project of this plane's components
@@ -64,6 +71,7 @@ func (o *Options) complete() error {
 	}
 	setDefault(&o.Plane, graft.PlaneRoot)
 	setDefault(&o.Auth, AuthToken)
+	setDefault(&o.Review, ReviewAuto)
 	setDefault(&o.Project, string(o.Plane)+"_orchestrator")
 	setDefault(&o.Network, graft.DefaultNetwork)
 	setDefault(&o.IDLabel, driver.AddonIDLabel)
@@ -87,6 +95,8 @@ func (o *Options) check() error {
 		return graft.Errorf(graft.CodeInvalid, "there is no plane %q: choose %s or %s with --plane", o.Plane, graft.PlaneRoot, graft.PlaneCluster)
 	case o.Auth != AuthToken && o.Auth != AuthNone:
 		return graft.Errorf(graft.CodeInvalid, "there is no way to authenticate called %q: choose %s or %s with --auth", o.Auth, AuthToken, AuthNone)
+	case o.Review != ReviewAuto && o.Review != ReviewManual:
+		return graft.Errorf(graft.CodeInvalid, "there is no way to review called %q: choose %s or %s with --review", o.Review, ReviewAuto, ReviewManual)
 	case o.needsData() && o.DataDir == "":
 		return graft.Errorf(graft.CodeInvalid, "there is no data directory: name one with --data-dir")
 	case o.Marketplace == "" && !o.has(RoleMarketplace):

@@ -41,6 +41,10 @@ func (f *fakeAPI) handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/marketplace/addons", f.listAddons)
 	mux.HandleFunc("POST /api/v1/marketplace/addons", f.publish)
 	mux.HandleFunc("GET /api/v1/marketplace/addons/{id}", f.addon)
+	mux.HandleFunc("GET /api/v1/marketplace/names/{name}/versions", f.versions)
+	mux.HandleFunc("GET /api/v1/marketplace/names/{name}/versions/{version}", f.version)
+	mux.HandleFunc("POST /api/v1/marketplace/addons/{id}/{what}", f.act)
+	mux.HandleFunc("DELETE /api/v1/marketplace/addons/{id}/{what}", f.act)
 	mux.HandleFunc("GET /api/v1/addons", f.list)
 	mux.HandleFunc("POST /api/v1/addons", f.install)
 	mux.HandleFunc("GET /api/v1/addons/{id}", f.installation)
@@ -78,6 +82,67 @@ func (f *fakeAPI) listAddons(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	send(w, 200, found)
+}
+
+// versions has those of a name as they were published, the last one first.
+func (f *fakeAPI) versions(w http.ResponseWriter, r *http.Request) {
+	found := []graft.Version{}
+	for _, a := range slices.Backward(f.addons) {
+		if a.Name == r.PathValue("name") {
+			found = append(found, graft.Version{ID: a.ID, Version: a.Version, Status: a.Status, Yanked: a.Yanked, Deprecated: a.Deprecated, Latest: len(found) == 0})
+		}
+	}
+	if len(found) == 0 {
+		fail(w, 404, graft.CodeNotFound, "No addon is called that.")
+		return
+	}
+	send(w, 200, found)
+}
+
+func (f *fakeAPI) version(w http.ResponseWriter, r *http.Request) {
+	wanted, err := graft.ParseVersionRange(r.PathValue("version"))
+	var there []*graft.Addon
+	var versions []string
+	for _, a := range f.addons {
+		if a.Name == r.PathValue("name") && a.Status == graft.AddonApproved && (a.Yanked == nil || wanted.Exact()) {
+			there, versions = append(there, a), append(versions, a.Version)
+		}
+	}
+	i := wanted.Best(versions)
+	if err != nil || i < 0 && !(wanted.String() == graft.Latest && len(there) > 0) {
+		fail(w, 404, graft.CodeNotFound, "No approved version is in that range.")
+		return
+	}
+	send(w, 200, there[max(i, 0)])
+}
+
+// act is what publishers and reviewers do with an addon.
+func (f *fakeAPI) act(w http.ResponseWriter, r *http.Request) {
+	n := slices.IndexFunc(f.addons, func(a *graft.Addon) bool { return a.ID == r.PathValue("id") })
+	if n < 0 {
+		fail(w, 404, graft.CodeNotFound, "Addon not found")
+		return
+	}
+	var said struct{ Message, Reason string }
+	if r.Method == http.MethodPost {
+		_ = json.NewDecoder(r.Body).Decode(&said) // verify has no body
+	}
+	a, notice := f.addons[n], &graft.Notice{Message: said.Message, By: "admin"}
+	if r.Method == http.MethodDelete {
+		notice = nil
+	}
+	switch r.PathValue("what") {
+	case "yank":
+		a.Yanked = notice
+	case "deprecate":
+		a.Deprecated = notice
+	case "approve":
+		a.Status, a.Review = graft.AddonApproved, &graft.Review{Approved: true, By: "admin", Reason: said.Reason}
+	case "reject":
+		a.Status, a.Review = graft.AddonVerificationFailed, &graft.Review{By: "admin", Reason: said.Reason}
+	}
+	a.Revision++
+	send(w, 200, a)
 }
 
 func (f *fakeAPI) publish(w http.ResponseWriter, r *http.Request) {

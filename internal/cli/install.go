@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -14,15 +15,15 @@ func (p *program) installCommand() *cobra.Command {
 	var dryRun bool
 	var request graft.InstallRequest
 	cmd := &cobra.Command{
-		Use:   "install NAME|ID",
+		Use:   "install NAME[@VERSION]|ID",
 		Short: "Install an addon of the marketplace on this orchestrator",
 		Long: `Install an addon of the marketplace on this orchestrator: by its id, or by its
-name the newest approved one.
+name the latest approved version, or the highest one in a range.
 
 It fails unless every service runs; the reasons and the last log lines are
 printed. With --plan it is refused unless it would do what "graft plan" showed
 under that hash.`,
-		Example: "  graft install hello\n  graft install --dry-run scheduler\n  graft install scheduler --plan sha256:…",
+		Example: "  graft install hello\n  graft install hello@^1.2\n  graft install --dry-run scheduler\n  graft install scheduler --plan sha256:…",
 		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -67,6 +68,9 @@ func (p *program) marketplaceID(ctx context.Context, nameOrID string) (string, e
 	addon, err := p.findAddon(ctx, c, nameOrID)
 	if err != nil {
 		return "", err
+	}
+	for _, note := range noticesOf(addon.Yanked, addon.Deprecated) {
+		fmt.Fprintf(p.stderr, "note: %s %s is %s\n", addon.Name, addon.Version, note)
 	}
 	return addon.ID, nil
 }

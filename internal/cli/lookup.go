@@ -11,8 +11,8 @@ import (
 	"github.com/graftplatform/graft/client"
 )
 
-// findAddon returns the addon of that id, whatever its status, else the newest
-// approved one of exactly that name.
+// findAddon returns an addon by its id, whatever its status, or the approved one
+// that NAME, the latest, or NAME@VERSION chooses, where VERSION may be a range.
 func (p *program) findAddon(ctx context.Context, c *client.Client, nameOrID string) (*graft.Addon, error) {
 	if _, ok := graft.ParseID(nameOrID); ok {
 		addon, err := c.Addon(ctx, nameOrID)
@@ -20,12 +20,52 @@ func (p *program) findAddon(ctx context.Context, c *client.Client, nameOrID stri
 			return addon, err
 		}
 	}
-	addons, err := c.Addons(ctx, nameOrID)
+	name, version, ranged := strings.Cut(nameOrID, "@")
+	addon, err := c.Choose(ctx, name, version)
+	switch code := graft.ErrorCode(err); {
+	case code == graft.CodeInvalid && ranged:
+		return nil, &usageError{err}
+	case code != graft.CodeNotFound:
+		return addon, err
+	}
+	if ranged {
+		return nil, p.noSuchVersion(ctx, c, name, version)
+	}
+	return p.findByList(ctx, c, name)
+}
+
+// noSuchVersion says which versions there are.
+func (p *program) noSuchVersion(ctx context.Context, c *client.Client, name, version string) error {
+	versions, err := c.Versions(ctx, name)
+	if graft.ErrorCode(err) == graft.CodeNotFound {
+		_, err = p.findByList(ctx, c, name)
+	}
+	if err != nil {
+		return err
+	}
+	var approved []string
+	for _, v := range versions {
+		if v.Status == graft.AddonApproved && v.Yanked == nil {
+			approved = append(approved, v.Version)
+		}
+	}
+	there := "none is approved"
+	if len(approved) > 0 {
+		there = "there are " + strings.Join(approved[:min(len(approved), 10)], ", ")
+	}
+	return graft.Errorf(graft.CodeNotFound, "no approved version of %q is in the range %s: %s\n\"graft versions %s\" lists them all",
+		name, version, there, name)
+}
+
+// findByList finds an addon in the list of all, which the old marketplace has,
+// too; and says which names are like one that is not there.
+func (p *program) findByList(ctx context.Context, c *client.Client, name string) (*graft.Addon, error) {
+	addons, err := c.Addons(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	// The old marketplace answered other names, too, when it was asked for none.
-	addons = slices.DeleteFunc(addons, func(a graft.Addon) bool { return a.Name != nameOrID })
+	addons = slices.DeleteFunc(addons, func(a graft.Addon) bool { return a.Name != name })
 	if len(addons) > 0 {
 		newest := slices.MaxFunc(addons, byAge)
 		return &newest, nil
@@ -40,7 +80,7 @@ func (p *program) findAddon(ctx context.Context, c *client.Client, nameOrID stri
 	}
 	return nil, graft.Errorf(graft.CodeNotFound,
 		"no approved addon in the marketplace at %s is called %q, and none has that id%s\n\"graft search\" lists them",
-		p.flags.marketplaceURL(), nameOrID, didYouMean(nameOrID, names))
+		p.flags.marketplaceURL(), name, didYouMean(name, names))
 }
 
 // byAge orders addons from the oldest to the newest. Ids begin with the time;

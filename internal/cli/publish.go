@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -58,13 +59,18 @@ func (p *program) publish(ctx context.Context, descriptor []byte, w *waiting) er
 	if err := p.print(addon, func(w io.Writer) { printPublished(w, addon) }); err != nil {
 		return err
 	}
-	switch {
-	case waited != nil:
+	if waited != nil {
 		return waited
-	case addon.Status == graft.AddonVerificationFailed:
-		return graft.Errorf(graft.CodeUpstream, "%s was not approved: %s", addon.Name, failedImages(addon))
 	}
-	return nil
+	return notApproved(addon)
+}
+
+// notApproved is the error of an addon that did not pass.
+func notApproved(addon *graft.Addon) error {
+	if addon.Status != graft.AddonVerificationFailed {
+		return nil
+	}
+	return graft.Errorf(graft.CodeUpstream, "%s was not approved: %s", strings.TrimSpace(addon.Name+" "+addon.Version), findings(addon))
 }
 
 func (p *program) followAddon(ctx context.Context, c *client.Client, addon *graft.Addon, w *waiting) (*graft.Addon, error) {
@@ -75,13 +81,13 @@ func (p *program) followAddon(ctx context.Context, c *client.Client, addon *graf
 			return c.WaitAddon(ctx, addon.ID, since)
 		},
 		revision: func(a *graft.Addon) int64 { return a.Revision },
-		settled:  func(a *graft.Addon) bool { return a.Status != graft.AddonUnderReview },
+		settled:  settledAddon,
 		say:      addonLine,
 	}
 	last, err := f.follow(waitCtx, p.progress(), addon)
 	if errors.Is(err, errWaited) {
 		err = graft.Errorf(graft.CodeUnavailable, "%s is still %s after %v: %s\n\"graft show %s\" tells how it goes on",
-			last.Name, last.Status, w.timeout, failedImages(last), last.ID)
+			last.Name, last.Status, w.timeout, findings(last), last.ID)
 	}
 	return last, err
 }
@@ -89,34 +95,55 @@ func (p *program) followAddon(ctx context.Context, c *client.Client, addon *graf
 // addonLine is the progress of an addon's verification.
 func addonLine(a *graft.Addon) string {
 	line := fmt.Sprintf("%s %s: %s", a.Name, a.ID, a.Status)
-	if reasons := failedImages(a); reasons != "" {
+	if v := a.Verification; v != nil && v.WaitsForReview {
+		line += ", waits for a reviewer"
+	}
+	if reasons := findings(a); reasons != "" {
 		line += ": " + reasons
-		if v := a.Verification; v.NextAttempt != nil {
+		if v := a.Verification; v != nil && v.NextAttempt != nil {
 			line += fmt.Sprintf(" (attempt %d, the next one at %s)", v.Attempts, date(*v.NextAttempt))
 		}
 	}
 	return line
 }
 
-// failedImages says why services are not verified, empty if none is known.
-func failedImages(a *graft.Addon) string {
+// settledAddon is whether nothing more becomes of an addon by itself.
+func settledAddon(a *graft.Addon) bool {
+	v := a.Verification
+	return a.Status != graft.AddonUnderReview && (v == nil || v.NextAttempt == nil) || v != nil && v.WaitsForReview
+}
+
+// findings says what is in the way of an addon's approval, empty if nothing is
+// known.
+func findings(a *graft.Addon) string {
+	if a.Review != nil && !a.Review.Approved {
+		return "rejected by " + a.Review.By + ": " + a.Review.Reason
+	}
 	if a.Verification == nil {
 		return ""
 	}
-	var reasons []string
-	for _, image := range a.Verification.Images {
-		if image.Reason != "" {
-			reasons = append(reasons, image.Service+": "+image.Reason)
+	var found []string
+	for _, c := range a.Verification.Checks {
+		if c.Status != graft.CheckPassed && c.Status != graft.CheckWarning {
+			found = append(found, c.Messages...)
 		}
 	}
-	return strings.Join(reasons, "; ")
+	if len(found) == 0 {
+		for _, image := range a.Verification.Images {
+			if image.Reason != "" {
+				found = append(found, image.Service+": "+image.Reason)
+			}
+		}
+	}
+	return strings.Join(found, "; ")
 }
 
 func printPublished(w io.Writer, a *graft.Addon) {
-	row(w, "ADDON", "ID", "STATUS")
-	row(w, a.Name, a.ID, string(a.Status))
+	row(w, "ADDON", "ID", "STATUS", "VERSION")
+	row(w, a.Name, a.ID, string(a.Status), a.Version)
 	fmt.Fprintln(w)
 	printImages(w, a)
+	printChecks(w, a)
 }
 
 // printImages writes a table of the services with digest or reason.
@@ -131,5 +158,31 @@ func printImages(w io.Writer, a *graft.Addon) {
 			}
 		}
 		row(w, s.Name, s.Image, found)
+	}
+}
+
+// printChecks writes what the checks found that not simply passed, and what to do
+// about it.
+func printChecks(w io.Writer, a *graft.Addon) {
+	if a.Verification == nil {
+		return
+	}
+	begun := false
+	for _, c := range a.Verification.Checks {
+		if c.Status == graft.CheckPassed {
+			continue
+		}
+		if !begun {
+			fmt.Fprintln(w)
+			row(w, "CHECK", "RESULT", "FOUND")
+			begun = true
+		}
+		messages := append(slices.Clone(c.Messages), c.Mend)
+		row(w, c.Name, string(c.Status), oneLine(messages[0]))
+		for _, message := range messages[1:] {
+			if message != "" {
+				row(w, "", "", oneLine(message))
+			}
+		}
 	}
 }

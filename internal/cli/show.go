@@ -14,10 +14,10 @@ import (
 
 func (p *program) showCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "show NAME|ID",
+		Use:     "show NAME[@VERSION]|ID",
 		Short:   "Show an addon of the marketplace",
-		Long:    "Show an addon of the marketplace: by its id whatever its status, by its name the\nnewest approved one.",
-		Example: "  graft show hello\n  graft show -o yaml 6b0342fd771242bc7f1c506c",
+		Long:    "Show an addon of the marketplace: by its id whatever its status, by its name the\nlatest approved version, or the highest one in a range.",
+		Example: "  graft show hello\n  graft show hello@^1.2\n  graft show -o yaml 6b0342fd771242bc7f1c506c",
 		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.marketClient()
@@ -38,9 +38,19 @@ func printAddon(w io.Writer, a *graft.Addon) {
 	field(w, "Version", a.Version)
 	field(w, "ID", a.ID)
 	field(w, "Status", string(a.Status))
+	field(w, "Publisher", a.Publisher)
+	field(w, "Kind", string(a.Kind))
+	field(w, "Replaces", joined(a.Replaces))
+	for _, note := range noticesOf(a.Yanked, a.Deprecated) {
+		field(w, "Note", note)
+	}
+	if r := a.Review; r != nil {
+		field(w, "Reviewed", fmt.Sprintf("%s by %s, approved: %t %s", date(r.At), r.By, r.Approved, r.Reason))
+	}
 	field(w, "Description", a.Description)
 	field(w, "Homepage", a.Homepage)
 	field(w, "Planes", joined(a.Planes))
+	field(w, "Platforms", joined(a.Platforms))
 	field(w, "Published", date(a.CreatedAt))
 	for _, warning := range a.Warnings {
 		field(w, "Warning", warning.String())
@@ -56,6 +66,7 @@ func printAddon(w io.Writer, a *graft.Addon) {
 		}
 		row(w, s.Name, ports(&s), strings.Join(s.Volumes, ", "), strings.Join(s.Networks, ", "), platforms)
 	}
+	printChecks(w, a)
 }
 
 // ports are a service's published ports, each host:container.

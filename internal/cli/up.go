@@ -64,6 +64,7 @@ func (u *upFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.RegistryListen, "registry-listen", "", "`address` of the built-in registry for images (default: there is none)")
 	flags.StringVar(&o.DockerHost, "docker-host", "", "`URL` of the Docker Engine (default DOCKER_HOST, else the local socket)")
 	flags.StringVar(&o.Auth, "auth", app.AuthToken, "who may change things: token (who has the token in the data directory) or none\n(everybody may)")
+	flags.StringVar(&o.Review, "review", app.ReviewAuto, "what becomes of addons that passed their checks: auto (they are approved) or manual\n(a reviewer decides)")
 	flags.StringSliceVar(&o.CORSOrigins, "cors-origin", nil, "`origin` whose pages may call the APIs; may be given often")
 	flags.StringVar(&o.Project, "project", "", "compose `project` of the orchestrator's components (default <plane>_orchestrator)")
 	flags.StringVar(&o.Network, "network", graft.DefaultNetwork, "`network` of the orchestrator")
