@@ -65,6 +65,13 @@ func TestRequests(t *testing.T) {
 			}
 			return err
 		}, 200, `[` + addon + `]`, `GET /api/v1/marketplace/addons?name=a+b%26c `},
+		{"Search", func(ctx context.Context, c *client.Client) error {
+			page, err := c.Search(ctx, graft.AddonQuery{Text: "a b", Kind: graft.KindPlugin, Latest: true, Limit: 5, Cursor: "x"})
+			if err == nil && (len(page.Addons) != 1 || page.Next != "") {
+				t.Errorf("got %+v", page)
+			}
+			return err
+		}, 200, `[` + addon + `]`, `GET /api/v1/marketplace/addons?cursor=x&kind=plugin&latest=true&limit=5&q=a+b `},
 		{"WaitAddon", func(ctx context.Context, c *client.Client) error {
 			_, err := c.WaitAddon(ctx, addonID, 0)
 			return err
@@ -223,6 +230,23 @@ func TestRequests(t *testing.T) {
 				t.Errorf("got request\n%s\nwant\n%s", request, test.request)
 			}
 		})
+	}
+}
+
+func TestSearchGoesOn(t *testing.T) {
+	t.Parallel()
+	c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("cursor") == "" {
+			w.Header().Set("Link", `</api/v1/marketplace/addons?cursor=abc&limit=100>; rel="next"`)
+		}
+		_, _ = io.WriteString(w, "[]")
+	})
+	page, err := c.Search(t.Context(), graft.AddonQuery{})
+	if err != nil || page.Next != "abc" {
+		t.Fatalf("got %+v, %v", page, err)
+	}
+	if page, err = c.Search(t.Context(), graft.AddonQuery{Cursor: page.Next}); err != nil || page.Next != "" {
+		t.Errorf("the last page: %+v, %v", page, err)
 	}
 }
 

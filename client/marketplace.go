@@ -1,9 +1,11 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/graftplatform/graft"
@@ -42,6 +44,48 @@ func (c *Client) Addons(ctx context.Context, name string) ([]graft.Addon, error)
 		return nil, err
 	}
 	return addons, nil
+}
+
+// Search returns a page of the addons that a query chooses; its Limit is 0 for as
+// many as a page can have.
+func (c *Client) Search(ctx context.Context, q graft.AddonQuery) (*graft.AddonPage, error) {
+	query := url.Values{"limit": {strconv.Itoa(cmp.Or(q.Limit, graft.MaxPage))}}
+	for name, value := range map[string]string{
+		"q": q.Text, "name": q.Name, "kind": string(q.Kind), "replaces": q.Replaces, "plane": string(q.Plane),
+		"platform": q.Platform, "publisher": q.Publisher, "status": string(q.Status), "sort": string(q.Sort), "cursor": q.Cursor,
+	} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	if q.Latest {
+		query.Set("latest", "true")
+	}
+	if q.Waiting {
+		query.Set("waiting", "true")
+	}
+	r := get(Marketplace, addonsPath, query)
+	r.limit = maxList
+	var page graft.AddonPage
+	_, header, err := c.exchange(ctx, r, &page.Addons)
+	if err != nil {
+		return nil, err
+	}
+	page.Next = nextCursor(header.Get("Link"))
+	return &page, nil
+}
+
+// nextCursor returns the cursor in a header such as <…?cursor=abc>; rel="next".
+func nextCursor(link string) string {
+	address, ok := strings.CutSuffix(strings.TrimPrefix(link, "<"), `>; rel="next"`)
+	if !ok {
+		return ""
+	}
+	next, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return next.Query().Get("cursor")
 }
 
 // WaitAddon returns the addon as soon as its revision is beyond since, or as it

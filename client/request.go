@@ -51,27 +51,33 @@ func send(server Server, method, path string, body []byte) request {
 // call sends r, decodes a good answer into the value that into points to, and
 // returns its status. An answer without content leaves into alone.
 func (c *Client) call(ctx context.Context, r request, into any) (int, error) {
+	status, _, err := c.exchange(ctx, r, into)
+	return status, err
+}
+
+// exchange is call that returns the answer's header, too.
+func (c *Client) exchange(ctx context.Context, r request, into any) (int, http.Header, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout, errSlow)
 	defer cancel()
 	resp, err := c.open(ctx, r)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode == http.StatusNoContent {
-		return resp.StatusCode, nil
+		return resp.StatusCode, resp.Header, nil
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, r.limit+1))
 	if err != nil {
-		return 0, c.noAnswer(ctx, r, err)
+		return 0, nil, c.noAnswer(ctx, r, err)
 	}
 	if int64(len(body)) > r.limit {
-		return 0, graft.Errorf(graft.CodeUpstream, "the %s's answer is larger than %d MiB", c.where(r.server), r.limit>>20)
+		return 0, nil, graft.Errorf(graft.CodeUpstream, "the %s's answer is larger than %d MiB", c.where(r.server), r.limit>>20)
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return 0, graft.WrapError(graft.CodeUpstream, err, "the %s answers something else than the API does: check its URL", c.where(r.server))
+		return 0, nil, graft.WrapError(graft.CodeUpstream, err, "the %s answers something else than the API does: check its URL", c.where(r.server))
 	}
-	return resp.StatusCode, nil
+	return resp.StatusCode, resp.Header, nil
 }
 
 // open sends r and returns the answer if it is a good one; its body is open.

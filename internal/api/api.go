@@ -32,6 +32,9 @@ type Catalogue interface {
 	// EachApproved calls fn with the JSON document of every approved addon, or
 	// of those of that name. The document is valid during the call.
 	EachApproved(ctx context.Context, name string, fn func(document []byte) error) error
+	// Page calls fn for a page of the addons that a query chooses, and returns
+	// the cursor of the next one.
+	Page(ctx context.Context, q *graft.AddonQuery, fn func(document []byte) error) (next string, err error)
 	Name(ctx context.Context, name string) (*graft.Name, error)
 	// Versions returns those of a name, the highest first.
 	Versions(ctx context.Context, name string) ([]graft.Version, error)

@@ -23,6 +23,8 @@ type fakeMarket struct {
 	name   string                        // what EachApproved was asked for
 	during func(context.Context)         // runs in WaitAddon
 	each   func(written int) (err error) // runs after each document
+	query  []graft.AddonQuery            // what Page was asked for
+	next   string                        // cursor that Page answers once
 	by     graft.Principal
 	text   string // what by said, or the range of versions that was asked for
 }
@@ -56,6 +58,18 @@ func (m *fakeMarket) EachApproved(_ context.Context, name string, fn func([]byte
 		}
 	}
 	return m.err
+}
+
+func (m *fakeMarket) Page(_ context.Context, q *graft.AddonQuery, fn func([]byte) error) (string, error) {
+	m.query = append(m.query, *q)
+	for _, document := range m.list {
+		if err := fn([]byte(document)); err != nil {
+			return "", err
+		}
+	}
+	next := m.next
+	m.next = ""
+	return next, m.err
 }
 
 func (m *fakeMarket) Delete(context.Context, graft.Principal, string) error { return m.err }

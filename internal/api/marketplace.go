@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"net/http"
 
@@ -22,12 +23,61 @@ func (m *marketplace) ready(ctx context.Context) error {
 	return err
 }
 
-// list streams the approved addons, so that its memory does not grow with them.
+// list answers a page of the addons that the query chooses, or, without a limit,
+// all of them, which are streamed, so that its memory does not grow with them.
 func (m *marketplace) list(w http.ResponseWriter, r *http.Request) error {
+	query, err := readAddonQuery(r)
+	if err != nil {
+		return err
+	}
+	if query.Limit > 0 {
+		return m.page(w, r, query)
+	}
+	return writeList(w, func(fn func(document []byte) error) error {
+		if *query == (graft.AddonQuery{Name: query.Name}) {
+			return m.market.EachApproved(r.Context(), query.Name, fn)
+		}
+		query.Limit = graft.MaxPage
+		for {
+			if query.Cursor, err = m.market.Page(r.Context(), query, fn); err != nil || query.Cursor == "" {
+				return err
+			}
+		}
+	})
+}
+
+// page answers one page, with a link to the next.
+func (m *marketplace) page(w http.ResponseWriter, r *http.Request, query *graft.AddonQuery) error {
+	var body bytes.Buffer
+	separator := byte('[')
+	next, err := m.market.Page(r.Context(), query, func(document []byte) error {
+		body.WriteByte(separator)
+		separator = ','
+		body.Write(document)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if separator == '[' {
+		body.WriteByte('[')
+	}
+	body.WriteString("]\n")
+	if next != "" {
+		values := r.URL.Query()
+		values.Set("cursor", next)
+		w.Header().Set("Link", "<"+r.URL.EscapedPath()+"?"+values.Encode()+`>; rel="next"`)
+	}
+	writeCached(w, r, body.Bytes())
+	return nil
+}
+
+// writeList writes a JSON array of the documents that each gives to its function.
+func writeList(w http.ResponseWriter, each func(fn func(document []byte) error) error) error {
 	w.Header().Set("Content-Type", "application/json")
 	out := bufio.NewWriterSize(w, 32<<10)
 	separator := byte('[')
-	err := m.market.EachApproved(r.Context(), r.URL.Query().Get("name"), func(document []byte) error {
+	err := each(func(document []byte) error {
 		// Errors of out are sticky: the last one tells.
 		_ = out.WriteByte(separator)
 		separator = ','
@@ -73,7 +123,7 @@ func (m *marketplace) show(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, addon)
+	return writeCachedJSON(w, r, addon)
 }
 
 func (m *marketplace) remove(w http.ResponseWriter, r *http.Request) error {

@@ -3,7 +3,9 @@ package api
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/graftplatform/graft"
@@ -72,6 +74,15 @@ func (q *query) duration(name string, absent, limit time.Duration) time.Duration
 	return value
 }
 
+// choice reads one of some words.
+func (q *query) choice(name string, words ...string) string {
+	value := q.values.Get(name)
+	if value != "" && !slices.Contains(words, value) {
+		q.bad(name, "Must be one of: "+strings.Join(words, ", ")+".")
+	}
+	return value
+}
+
 func (q *query) time(name string) time.Time {
 	if !q.has(name) {
 		return time.Time{}
@@ -81,4 +92,31 @@ func (q *query) time(name string) time.Time {
 		q.bad(name, "Not a valid time: write it like 2006-01-02T15:04:05Z.")
 	}
 	return value
+}
+
+// maxSearch is how much text somebody can search for, in bytes.
+const maxSearch = 500
+
+// readAddonQuery reads which addons somebody wants. Without a limit the query has
+// none.
+func readAddonQuery(r *http.Request) (*graft.AddonQuery, error) {
+	q := queryOf(r)
+	query := &graft.AddonQuery{
+		Text: q.values.Get("q"), Name: q.values.Get("name"), Replaces: q.values.Get("replaces"),
+		Platform: q.values.Get("platform"), Publisher: q.values.Get("publisher"), Cursor: q.values.Get("cursor"),
+		Kind:    graft.Kind(q.choice("kind", string(graft.KindPlugin), string(graft.KindExtension))),
+		Plane:   graft.Plane(q.choice("plane", string(graft.PlaneRoot), string(graft.PlaneCluster))),
+		Status:  graft.AddonStatus(q.choice("status", string(graft.AddonUnderReview), string(graft.AddonApproved), string(graft.AddonVerificationFailed))),
+		Latest:  q.bool("latest"),
+		Waiting: q.bool("waiting"),
+		Sort:    graft.AddonSort(q.choice("sort", string(graft.SortOldest), string(graft.SortName))),
+		Limit:   int(q.integer("limit", graft.MaxPage)),
+	}
+	if len(query.Text) > maxSearch {
+		q.bad("q", "At most 500 bytes.")
+	}
+	if query.Cursor != "" && query.Limit == 0 {
+		q.bad("limit", "A page that begins at a cursor needs a limit.")
+	}
+	return query, q.err()
 }

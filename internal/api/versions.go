@@ -12,7 +12,7 @@ func (m *marketplace) name(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, name)
+	return writeCachedJSON(w, r, name)
 }
 
 // setPublisher gives a name to somebody else.
@@ -39,7 +39,7 @@ func (m *marketplace) versions(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, notNil(versions))
+	return writeCachedJSON(w, r, notNil(versions))
 }
 
 // version answers the addon that a version, a range of versions or "latest"
@@ -49,7 +49,7 @@ func (m *marketplace) version(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, addon)
+	return writeCachedJSON(w, r, addon)
 }
 
 // says answers requests to do something with an addon, for which somebody may say

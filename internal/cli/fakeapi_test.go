@@ -77,7 +77,8 @@ func (f *fakeAPI) handler() http.Handler {
 func (f *fakeAPI) listAddons(w http.ResponseWriter, r *http.Request) {
 	found := []*graft.Addon{}
 	for _, a := range f.addons {
-		if name := r.FormValue("name"); a.Status == graft.AddonApproved && (name == "" || name == a.Name) {
+		name, text := r.FormValue("name"), strings.ToLower(a.Name+" "+a.Description)
+		if a.Status == graft.AddonApproved && (name == "" || name == a.Name) && strings.Contains(text, strings.ToLower(r.FormValue("q"))) {
 			found = append(found, a)
 		}
 	}

@@ -18,6 +18,7 @@ func (p *program) reviewCommand() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
+		p.reviewListCommand(),
 		p.decisionCommand("approve", "Let an addon be installed that passed its checks", false,
 			func(ctx context.Context, c *client.Client, id, reason string) (*graft.Addon, error) {
 				return c.Approve(ctx, id, reason)
@@ -29,6 +30,33 @@ func (p *program) reviewCommand() *cobra.Command {
 	)
 	return cmd
 }
+
+func (p *program) reviewListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List what waits for a reviewer, the oldest first, and why",
+		Args:  noArgument,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := p.marketClient()
+			if err != nil {
+				return err
+			}
+			waiting, _, err := findAll(cmd.Context(), c, graft.AddonQuery{Waiting: true, Sort: graft.SortOldest}, maxWaiting)
+			if err != nil {
+				return err
+			}
+			return p.print(waiting, func(w io.Writer) {
+				row(w, "ADDON", "ID", "VERSION", "PUBLISHER", "WHY")
+				for _, a := range waiting {
+					row(w, a.Name, a.ID, a.Version, a.Publisher, oneLine(findings(&a)))
+				}
+			})
+		},
+	}
+}
+
+// maxWaiting is how many addons that wait are shown.
+const maxWaiting = 1000
 
 func (p *program) decisionCommand(verb, short string, needsReason bool,
 	decide func(ctx context.Context, c *client.Client, id, reason string) (*graft.Addon, error),

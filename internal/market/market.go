@@ -151,10 +151,18 @@ func (m *Market) WaitAddon(ctx context.Context, id string, since int64) (*graft.
 	}
 }
 
-// EachApproved calls fn with the JSON document of each approved addon, of that
-// name or, if it is empty, of any, in the order of their ids until fn fails.
+// Page calls fn with the JSON documents of a page of the addons that a query
+// chooses, and returns the cursor of the next page; empty: there is none.
+// CodeInvalid for a cursor of something else.
+func (m *Market) Page(ctx context.Context, q *graft.AddonQuery, fn func(document []byte) error) (next string, err error) {
+	return m.Store.PageOfAddons(ctx, q, fn)
+}
+
+// EachApproved calls fn with the JSON document of each approved addon that was
+// not yanked, of that name or, if it is empty, of any, in the order of their ids
+// until fn fails.
 func (m *Market) EachApproved(ctx context.Context, name string, fn func(document []byte) error) error {
-	return m.Store.EachAddon(ctx, store.AddonFilter{Status: graft.AddonApproved, Name: name}, fn)
+	return m.Store.EachAddon(ctx, store.AddonFilter{Status: graft.AddonApproved, Name: name, Listed: true}, fn)
 }
 
 func notFound() error { return graft.Errorf(graft.CodeNotFound, "Addon not found") }

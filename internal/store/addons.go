@@ -48,14 +48,21 @@ func insertAddon(ctx context.Context, tx *sql.Tx, addon *graft.Addon) error {
 		return graft.WrapError(graft.CodeInternal, err, "The addon %s can't be written as JSON.", addon.Name)
 	}
 	_, err = tx.ExecContext(ctx,
-		`insert into addons (id, name, version, status, revision, created_at, document) values ($1, $2, $3, $4, $5, $6, $7)`,
+		`insert into addons (id, name, version, status, revision, created_at, document, seq)
+			values ($1, $2, $3, $4, $5, $6, $7, (select coalesce(max(seq), 0) + 1 from addons))`,
 		addon.ID, addon.Name, addon.Version, string(addon.Status), addon.Revision, micros(addon.CreatedAt), string(document))
 	if err != nil {
+		return err
+	}
+	if err := index(ctx, tx, addon); err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx,
 		`insert into verifications (addon_id, ready_at, owner, token, attempts, created_at) values ($1, $2, '', 0, 0, $2)`,
 		addon.ID, micros(addon.CreatedAt))
+	if err == nil && choosable(addon) {
+		err = markLatest(ctx, tx, addon.Name)
+	}
 	return err
 }
 
@@ -76,6 +83,9 @@ func (s *Store) Addon(ctx context.Context, id string) (*graft.Addon, error) {
 // none. Its version stays given.
 func (s *Store) DeleteAddon(ctx context.Context, id string) error {
 	return s.update(ctx, func(tx *sql.Tx) error {
+		if err := unindex(ctx, tx, id); err != nil {
+			return err
+		}
 		var name string
 		err := tx.QueryRowContext(ctx, `delete from addons where id = $1 returning name`, id).Scan(&name)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -92,6 +102,7 @@ func (s *Store) DeleteAddon(ctx context.Context, id string) error {
 type AddonFilter struct {
 	Status graft.AddonStatus
 	Name   string // exactly
+	Listed bool   // only what was not yanked
 }
 
 // where is the filter, and that the id is after the given one, in SQL.
@@ -105,6 +116,9 @@ func (f AddonFilter) where(after string) (string, []any) {
 	}
 	add("status", string(f.Status))
 	add("name", f.Name)
+	if f.Listed {
+		conditions = append(conditions, "not yanked")
+	}
 	return strings.Join(conditions, " and "), args
 }
 
@@ -193,6 +207,9 @@ func changeAddon(ctx context.Context, tx *sql.Tx, id string, change func(*graft.
 	}
 	_, err = tx.ExecContext(ctx, `update addons set status = $2, yanked = $3, revision = $4, document = $5 where id = $1`,
 		id, string(addon.Status), addon.Yanked != nil, addon.Revision, string(document))
+	if err == nil {
+		err = index(ctx, tx, addon)
+	}
 	if err == nil && choosable(addon) != before {
 		err = markLatest(ctx, tx, addon.Name)
 	}

@@ -22,7 +22,7 @@ func (s *Store) migrate(ctx context.Context) error {
 		return err
 	}
 	provider, err := goose.NewProvider(goose.DialectSQLite3, s.write, folder, goose.WithDisableGlobalRegistry(true),
-		goose.WithGoMigrations(lookalikeMigration()))
+		goose.WithGoMigrations(lookalikeMigration(), indexMigration()))
 	if err != nil {
 		return err
 	}

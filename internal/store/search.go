@@ -1,0 +1,172 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/graftplatform/graft"
+)
+
+// PageOfAddons calls fn with the JSON documents of a page of the addons that a
+// query chooses, in its order, and returns the cursor of the next page; empty:
+// there is none. CodeInvalid for a cursor that is not one of such a query's.
+func (s *Store) PageOfAddons(ctx context.Context, q *graft.AddonQuery, fn func(document []byte) error) (next string, err error) {
+	statement, args, err := searchStatement(q)
+	if err != nil {
+		return "", err
+	}
+	rows, err := s.read.QueryContext(ctx, statement, args...)
+	if err != nil {
+		return "", s.explain(err)
+	}
+	defer func() { err = s.explain(errors.Join(err, rows.Close())) }()
+	var last cursor
+	for count := 0; rows.Next(); count++ {
+		if count == q.Limit { // one more than the page has
+			return last.String(), nil
+		}
+		var document []byte
+		if err := rows.Scan(&last.seq, &last.name, &document); err != nil {
+			return "", err
+		}
+		if q.Sort != graft.SortName {
+			last.name = ""
+		}
+		if err := fn(document); err != nil {
+			return "", err
+		}
+	}
+	return "", rows.Err()
+}
+
+// searchStatement returns the SQL of a query. The index of the terms gives what it
+// finds in the order of seq, so a page costs what it shows, and no more.
+func searchStatement(q *graft.AddonQuery) (string, []any, error) {
+	after, err := parseCursor(q)
+	if err != nil {
+		return "", nil, err
+	}
+	var args []any
+	arg := func(value any) string {
+		args = append(args, value)
+		return "$" + strconv.Itoa(len(args))
+	}
+	terms, prefix := wanted(q)
+	from, where := "addons a", []string{"true"}
+	switch {
+	case len(terms) == 0 && prefix == "":
+	case q.Sort == graft.SortName:
+		where = append(where, "a.seq in (select rowid from addon_terms where addon_terms match "+arg(match(terms, prefix))+")")
+	default: // the left one is the outer loop
+		from = "addon_terms t cross join addons a on a.seq = t.rowid"
+		where = append(where, "t.addon_terms match "+arg(match(terms, prefix)))
+	}
+	if q.Latest {
+		where = append(where, "a.latest")
+	}
+	seq, order := "a.seq", "a.seq desc"
+	if from != "addons a" {
+		seq, order = "t.rowid", "t.rowid desc"
+	}
+	switch {
+	case q.Sort == graft.SortName:
+		order = "a.name, a.seq"
+		if after != nil {
+			where = append(where, fmt.Sprintf("(a.name, a.seq) > (%s, %s)", arg(after.name), arg(after.seq)))
+		}
+	case q.Sort == graft.SortOldest:
+		order = seq
+		if after != nil {
+			where = append(where, seq+" > "+arg(after.seq))
+		}
+	case after != nil:
+		where = append(where, seq+" < "+arg(after.seq))
+	}
+	return fmt.Sprintf("select a.seq, a.name, a.document from %s where %s order by %s limit %d",
+		from, strings.Join(where, " and "), order, q.Limit+1), args, nil
+}
+
+// match is an expression of FTS5. Terms have neither quotes nor operators.
+func match(terms []string, prefix string) string {
+	var all []string
+	for _, term := range terms {
+		all = append(all, `"`+term+`"`)
+	}
+	if prefix != "" {
+		all = append(all, `"`+prefix+`"*`)
+	}
+	return strings.Join(all, " ")
+}
+
+// cursor is where a page begins: after that addon.
+type cursor struct {
+	seq  int64
+	name string // empty: the order is that of seq
+}
+
+// String returns the cursor in a form that a URL can have.
+func (c cursor) String() string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(c.seq, 10) + " " + c.name))
+}
+
+func parseCursor(q *graft.AddonQuery) (*cursor, error) {
+	if q.Cursor == "" {
+		return nil, nil //nolint:nilnil // the first page begins nowhere
+	}
+	text, err := base64.RawURLEncoding.DecodeString(q.Cursor)
+	seq, name, ok := strings.Cut(string(text), " ")
+	n, bad := strconv.ParseInt(seq, 10, 64)
+	if err != nil || bad != nil || !ok || (name != "") != (q.Sort == graft.SortName) {
+		return nil, graft.Problems{{Path: []string{"cursor"}, Message: "Not the cursor of a page of this query."}}.Err()
+	}
+	return &cursor{n, name}, nil
+}
+
+// index puts an addon's terms into the index, in place of those that it had.
+func index(ctx context.Context, tx *sql.Tx, addon *graft.Addon) error {
+	_, err := tx.ExecContext(ctx,
+		`insert or replace into addon_terms (rowid, terms) select seq, $2 from addons where id = $1`,
+		addon.ID, strings.Join(termsOf(addon), " "))
+	return err
+}
+
+// unindex takes an addon's terms out of the index.
+func unindex(ctx context.Context, tx *sql.Tx, id string) error {
+	_, err := tx.ExecContext(ctx, `delete from addon_terms where rowid = (select seq from addons where id = $1)`, id)
+	return err
+}
+
+// indexMigration indexes the addons that there were before.
+func indexMigration() *goose.Migration {
+	return goose.NewGoMigration(7, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+		for last := ""; ; {
+			var id string
+			var document []byte
+			err := tx.QueryRowContext(ctx, `select id, document from addons where id > $1 order by id limit 1`, last).Scan(&id, &document)
+			if errors.Is(err, sql.ErrNoRows) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			addon, err := decodeAddon(id, document)
+			if err != nil {
+				return err
+			}
+			if err := index(ctx, tx, addon); err != nil {
+				return err
+			}
+			last = id
+		}
+	}}, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `insert into addon_terms (addon_terms) values ('delete-all')`)
+		return err
+	}})
+}

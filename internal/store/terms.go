@@ -1,0 +1,127 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/graftplatform/graft"
+)
+
+// Addons are found by terms: words of their texts, and facets, which begin with
+// an underscore and so neither are words nor begin with one. Both databases index terms, and neither takes
+// text apart by itself.
+
+// maxTerm is how long a word counts, in bytes.
+const maxTerm = 64
+
+// words takes text apart into words: runs of letters and digits, in lower case.
+func words(texts ...string) []string {
+	var found []string
+	for _, text := range texts {
+		for _, word := range strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
+			return !unicode.IsLetter(r) && !unicode.IsNumber(r)
+		}) {
+			found = append(found, strings.ToValidUTF8(word[:min(len(word), maxTerm)], ""))
+		}
+	}
+	return found
+}
+
+// facet is the term for a property. Values may be anything: they are hashed.
+func facet(property, value string) string {
+	sum := sha256.Sum256([]byte(value))
+	return "_" + property + "_" + hex.EncodeToString(sum[:8])
+}
+
+const (
+	facetListed  = "_listed"  // approved, and not yanked
+	facetWaiting = "_waiting" // for a reviewer
+)
+
+// termsOf returns the terms of an addon, sorted.
+func termsOf(a *graft.Addon) []string {
+	terms := words(a.Name, a.Description, a.Readme, a.Publisher)
+	for _, s := range a.Services {
+		terms = append(terms, words(s.Name)...)
+	}
+	terms = append(terms, words(a.Replaces...)...)
+	terms = append(terms, facet("name", a.Name), facet("kind", string(a.Kind)), facet("publisher", a.Publisher), facet("status", string(a.Status)))
+	for _, component := range a.Replaces {
+		terms = append(terms, facet("replaces", component))
+	}
+	for _, plane := range planesOf(a) {
+		terms = append(terms, facet("plane", string(plane)))
+	}
+	for _, platform := range platformsOf(a) {
+		terms = append(terms, facet("platform", platform))
+	}
+	if choosable(a) {
+		terms = append(terms, facetListed)
+	}
+	if a.Verification != nil && a.Verification.WaitsForReview {
+		terms = append(terms, facetWaiting)
+	}
+	slices.Sort(terms)
+	return slices.Compact(terms)
+}
+
+func planesOf(a *graft.Addon) []graft.Plane {
+	if len(a.Planes) == 0 {
+		return []graft.Plane{graft.PlaneRoot, graft.PlaneCluster}
+	}
+	return a.Planes
+}
+
+// platformsOf returns the platforms on which all images of an addon run, each
+// also without its variant.
+func platformsOf(a *graft.Addon) []string {
+	var common []string
+	if a.Verification == nil || len(a.Verification.Images) == 0 {
+		return nil
+	}
+	for _, platform := range a.Verification.Images[0].Platforms {
+		everywhere := !slices.ContainsFunc(a.Verification.Images, func(image graft.ImageReport) bool {
+			return image.Digest == "" || !graft.RunsOn(image.Platforms, platform)
+		})
+		if everywhere {
+			common = append(common, platform)
+			if parts := strings.Split(platform, "/"); len(parts) > 2 {
+				common = append(common, strings.Join(parts[:2], "/"))
+			}
+		}
+	}
+	return common
+}
+
+// wanted are the terms that a query asks for, and the beginning of another one;
+// that is empty if there is none.
+func wanted(q *graft.AddonQuery) (terms []string, prefix string) {
+	terms = words(q.Text)
+	if n := len(terms); n > 0 && len(terms[n-1]) > 1 && !strings.HasSuffix(q.Text, " ") {
+		terms, prefix = terms[:n-1], terms[n-1]
+	}
+	add := func(property, value string) {
+		if value != "" {
+			terms = append(terms, facet(property, value))
+		}
+	}
+	add("name", q.Name)
+	add("kind", string(q.Kind))
+	add("replaces", q.Replaces)
+	add("plane", string(q.Plane))
+	add("publisher", q.Publisher)
+	add("status", string(q.Status))
+	if q.Platform != "" {
+		add("platform", graft.FullPlatform(q.Platform))
+	}
+	if q.Status == "" && !q.Waiting {
+		terms = append(terms, facetListed)
+	}
+	if q.Waiting {
+		terms = append(terms, facetWaiting)
+	}
+	return terms, prefix
+}
