@@ -48,9 +48,10 @@ func insertAddon(ctx context.Context, tx *sql.Tx, addon *graft.Addon) error {
 		return graft.WrapError(graft.CodeInternal, err, "The addon %s can't be written as JSON.", addon.Name)
 	}
 	_, err = tx.ExecContext(ctx,
-		`insert into addons (id, name, version, status, revision, created_at, document, seq)
-			values ($1, $2, $3, $4, $5, $6, $7, (select coalesce(max(seq), 0) + 1 from addons))`,
-		addon.ID, addon.Name, addon.Version, string(addon.Status), addon.Revision, micros(addon.CreatedAt), string(document))
+		`insert into addons (id, name, version, status, yanked, revision, created_at, document, seq)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, (select coalesce(max(seq), 0) + 1 from addons))`,
+		addon.ID, addon.Name, addon.Version, string(addon.Status), addon.Yanked != nil, addon.Revision,
+		micros(addon.CreatedAt), string(document))
 	if err != nil {
 		return err
 	}

@@ -18,9 +18,9 @@ import (
 // query chooses, in its order, and returns the cursor of the next page; empty:
 // there is none. CodeInvalid for a cursor that is not one of such a query's.
 func (s *Store) PageOfAddons(ctx context.Context, q *graft.AddonQuery, fn func(document []byte) error) (next string, err error) {
-	statement, args, err := searchStatement(q)
+	statement, args, err := s.searchStatement(ctx, q)
 	if err != nil {
-		return "", err
+		return "", s.explain(err)
 	}
 	rows, err := s.read.QueryContext(ctx, statement, args...)
 	if err != nil {
@@ -48,33 +48,39 @@ func (s *Store) PageOfAddons(ctx context.Context, q *graft.AddonQuery, fn func(d
 
 // searchStatement returns the SQL of a query. The index of the terms gives what it
 // finds in the order of seq, so a page costs what it shows, and no more.
-func searchStatement(q *graft.AddonQuery) (string, []any, error) {
+func (s *Store) searchStatement(ctx context.Context, q *graft.AddonQuery) (string, []any, error) {
 	after, err := parseCursor(q)
 	if err != nil {
 		return "", nil, err
 	}
-	var args []any
+	expression := match(wanted(q))
+	args, from, where, seq := []any{}, "addons a", []string{"true"}, "a.seq"
 	arg := func(value any) string {
 		args = append(args, value)
 		return "$" + strconv.Itoa(len(args))
 	}
-	terms, prefix := wanted(q)
-	from, where := "addons a", []string{"true"}
 	switch {
-	case len(terms) == 0 && prefix == "":
-	case q.Sort == graft.SortName:
-		where = append(where, "a.seq in (select rowid from addon_terms where addon_terms match "+arg(match(terms, prefix))+")")
-	default: // the left one is the outer loop
-		from = "addon_terms t cross join addons a on a.seq = t.rowid"
-		where = append(where, "t.addon_terms match "+arg(match(terms, prefix)))
+	case expression == "":
+	case q.Sort != graft.SortName: // the left one is the outer loop
+		from, seq = "addon_terms t cross join addons a on a.seq = t.rowid", "t.rowid"
+		where = append(where, "t.addon_terms match "+arg(expression))
+	case *q == (graft.AddonQuery{Latest: q.Latest, Sort: q.Sort, Limit: q.Limit, Cursor: q.Cursor}): // all that are listed
+		where = append(where, "a.status = "+arg(string(graft.AddonApproved))+" and not a.yanked")
+	default:
+		many, err := s.findsMany(ctx, expression)
+		if err != nil {
+			return "", nil, err
+		}
+		among := "a.seq in (select rowid from addon_terms where addon_terms match %s)"
+		if many {
+			among = "exists (select 1 from addon_terms where addon_terms match %s and rowid = a.seq)"
+		}
+		where = append(where, fmt.Sprintf(among, arg(expression)))
 	}
 	if q.Latest {
 		where = append(where, "a.latest")
 	}
-	seq, order := "a.seq", "a.seq desc"
-	if from != "addons a" {
-		seq, order = "t.rowid", "t.rowid desc"
-	}
+	order := seq + " desc"
 	switch {
 	case q.Sort == graft.SortName:
 		order = "a.name, a.seq"
@@ -93,16 +99,30 @@ func searchStatement(q *graft.AddonQuery) (string, []any, error) {
 		from, strings.Join(where, " and "), order, q.Limit+1), args, nil
 }
 
-// match is an expression of FTS5. Terms have neither quotes nor operators.
-func match(terms []string, prefix string) string {
-	var all []string
-	for _, term := range terms {
-		all = append(all, `"`+term+`"`)
+// manyFound is how many addons can be put in another order than that of the index
+// in little time. If there are more, a page is sooner had by going through all in
+// that order: not far behind each that is found there is another.
+const manyFound = 10_000
+
+func (s *Store) findsMany(ctx context.Context, expression string) (bool, error) {
+	var count int
+	err := s.read.QueryRowContext(ctx,
+		`select count(*) from (select 1 from addon_terms where addon_terms match $1 limit $2)`, expression, manyFound).Scan(&count)
+	return count == manyFound, err
+}
+
+// match is an expression of FTS5: of each list one term. Terms have neither quotes
+// nor operators.
+func match(all [][]string) string {
+	var parts []string
+	for _, terms := range all {
+		part := `"` + strings.Join(terms, `" OR "`) + `"`
+		if len(terms) > 1 {
+			part = "(" + part + ")"
+		}
+		parts = append(parts, part)
 	}
-	if prefix != "" {
-		all = append(all, `"`+prefix+`"*`)
-	}
-	return strings.Join(all, " ")
+	return strings.Join(parts, " AND ")
 }
 
 // cursor is where a page begins: after that addon.

@@ -10,8 +10,8 @@ import (
 	"github.com/graftplatform/graft"
 )
 
-// Addons are found by terms: words of their texts, and facets, which begin with
-// an underscore and so neither are words nor begin with one. Both databases index terms, and neither takes
+// Addons are found by terms: words of their texts, and facets, which begin with an
+// underscore and so are no words. Both databases index terms, and neither takes
 // text apart by itself.
 
 // maxTerm is how long a word counts, in bytes.
@@ -30,6 +30,28 @@ func words(texts ...string) []string {
 	return found
 }
 
+// Bounds of what counts as the beginning of a word, in bytes.
+const (
+	minPrefix = 2
+	maxPrefix = 20
+)
+
+// prefixes are terms for the beginnings of words: a database that is asked for all
+// terms that begin like this has to put what it finds in order first.
+func prefixes(words []string) []string {
+	var found []string
+	for _, word := range words {
+		for i := range word { // where letters begin
+			if i >= minPrefix && i <= maxPrefix {
+				found = append(found, prefixTerm(word[:i]))
+			}
+		}
+	}
+	return found
+}
+
+func prefixTerm(beginning string) string { return "_begins_" + beginning }
+
 // facet is the term for a property. Values may be anything: they are hashed.
 func facet(property, value string) string {
 	sum := sha256.Sum256([]byte(value))
@@ -43,11 +65,11 @@ const (
 
 // termsOf returns the terms of an addon, sorted.
 func termsOf(a *graft.Addon) []string {
-	terms := words(a.Name, a.Description, a.Readme, a.Publisher)
+	names := append(words(a.Replaces...), words(a.Name, a.Publisher)...)
 	for _, s := range a.Services {
-		terms = append(terms, words(s.Name)...)
+		names = append(names, words(s.Name)...)
 	}
-	terms = append(terms, words(a.Replaces...)...)
+	terms := slices.Concat(names, prefixes(names), words(a.Description, a.Readme))
 	terms = append(terms, facet("name", a.Name), facet("kind", string(a.Kind)), facet("publisher", a.Publisher), facet("status", string(a.Status)))
 	for _, component := range a.Replaces {
 		terms = append(terms, facet("replaces", component))
@@ -96,12 +118,14 @@ func platformsOf(a *graft.Addon) []string {
 	return common
 }
 
-// wanted are the terms that a query asks for, and the beginning of another one;
-// that is empty if there is none.
-func wanted(q *graft.AddonQuery) (terms []string, prefix string) {
-	terms = words(q.Text)
-	if n := len(terms); n > 0 && len(terms[n-1]) > 1 && !strings.HasSuffix(q.Text, " ") {
-		terms, prefix = terms[:n-1], terms[n-1]
+// wanted are the terms that a query asks for: of each list one. The last word may
+// be the beginning of one in a name.
+func wanted(q *graft.AddonQuery) (all [][]string) {
+	terms := words(q.Text)
+	if n := len(terms); n > 0 && len(terms[n-1]) >= minPrefix && !strings.HasSuffix(q.Text, " ") {
+		last := terms[n-1]
+		terms = terms[:n-1]
+		all = append(all, []string{last, prefixTerm(last[:min(len(last), maxPrefix)])})
 	}
 	add := func(property, value string) {
 		if value != "" {
@@ -123,5 +147,8 @@ func wanted(q *graft.AddonQuery) (terms []string, prefix string) {
 	if q.Waiting {
 		terms = append(terms, facetWaiting)
 	}
-	return terms, prefix
+	for _, term := range terms {
+		all = append(all, []string{term})
+	}
+	return all
 }

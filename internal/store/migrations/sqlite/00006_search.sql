@@ -8,7 +8,7 @@ create unique index addons_by_seq on addons (seq);
 create index addons_latest on addons (seq) where latest;
 create index addons_by_name on addons (name, seq);
 create virtual table addon_terms using fts5 (
-    terms, content = '', contentless_delete = 1, detail = none, prefix = '2 3',
+    terms, content = '', contentless_delete = 1, detail = none,
     tokenize = "ascii tokenchars '_'"
 );
 
