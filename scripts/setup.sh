@@ -23,6 +23,9 @@ missing() {
     *'not a dynamic executable'* | *'statically linked'*) ;;
     *) echo busybox-static ;;
   esac
+  # Tests start a PostgreSQL of their own; Debian's package brings the user that
+  # it runs as, too.
+  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql
   if ! command -v docker >/dev/null; then
     echo docker.io
     # The client is a package of its own since Debian 13.
@@ -46,7 +49,20 @@ install_missing() {
   packages=$(missing | sort -u | tr '\n' ' ')
   say "Installing: $packages"
   # shellcheck disable=SC2086 # several packages
+  keep_postgres_quiet
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends iptables $packages
+}
+
+# keep_postgres_quiet has Debian's package make no database of its own, which it
+# would start with the machine; one that is there stays as it is.
+keep_postgres_quiet() {
+  local file=/etc/postgresql-common/createcluster.conf
+  case $packages in
+    *postgresql*) [ -e "$file" ] || {
+      as_root mkdir -p "${file%/*}"
+      echo 'create_main_cluster = false' | as_root tee "$file" >/dev/null
+    } ;;
+  esac
 }
 
 daemon_answers() { as_root timeout 10 docker version >/dev/null 2>&1; }

@@ -88,11 +88,17 @@ func (s *Store) DeleteAddon(ctx context.Context, id string) error {
 			return err
 		}
 		var name string
-		err := tx.QueryRowContext(ctx, `delete from addons where id = $1 returning name`, id).Scan(&name)
+		err := tx.QueryRowContext(ctx, `select name from addons where id = $1`, id).Scan(&name)
 		if errors.Is(err, sql.ErrNoRows) {
 			return addonNotFound()
 		}
 		if err != nil {
+			return err
+		}
+		if _, err := lockName(ctx, tx, name); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `delete from addons where id = $1`, id); err != nil {
 			return err
 		}
 		return markLatest(ctx, tx, name)
@@ -116,7 +122,7 @@ func (f AddonFilter) where(after string) (string, []any) {
 		}
 	}
 	add("status", string(f.Status))
-	add("name", f.Name)
+	add("name", text(f.Name))
 	if f.Listed {
 		conditions = append(conditions, "not yanked")
 	}
@@ -202,6 +208,12 @@ func changeAddon(ctx context.Context, tx *sql.Tx, id string, change func(*graft.
 	if err := change(addon); err != nil {
 		return nil, err
 	}
+	moved := choosable(addon) != before
+	if moved {
+		if _, err := lockName(ctx, tx, addon.Name); err != nil {
+			return nil, err
+		}
+	}
 	addon.Revision++
 	if document, err = json.Marshal(addon); err != nil {
 		return nil, err
@@ -211,7 +223,7 @@ func changeAddon(ctx context.Context, tx *sql.Tx, id string, change func(*graft.
 	if err == nil {
 		err = index(ctx, tx, addon)
 	}
-	if err == nil && choosable(addon) != before {
+	if err == nil && moved {
 		err = markLatest(ctx, tx, addon.Name)
 	}
 	return addon, err

@@ -18,7 +18,7 @@ const MinFree = 64 << 20
 // that write, it tries once: it is asked to find out, not to get through.
 // CodeUnavailable, with what to do about it, when nothing can be saved.
 func (s *Store) Check(ctx context.Context) error {
-	return s.explain(s.transact(ctx, func(tx *sql.Tx) error {
+	return s.explain(s.transact(ctx, sql.LevelDefault, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `insert into meta (key, value) values ('checked_at', $1)
 			on conflict (key) do update set value = excluded.value`, now().String())
 		return err

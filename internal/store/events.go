@@ -35,7 +35,12 @@ func (s *Store) AppendEvents(ctx context.Context, events []graft.Event) error {
 		documents[i] = string(document)
 	}
 	ids := make([]int64, len(events))
-	err := s.update(ctx, func(tx *sql.Tx) error {
+	err := s.updateLatest(ctx, func(tx *sql.Tx) error {
+		if s.dialect.lockEvents != "" {
+			if _, err := tx.ExecContext(ctx, s.dialect.lockEvents); err != nil {
+				return err
+			}
+		}
 		if err := insertEvents(ctx, tx, events, documents, ids); err != nil {
 			return err
 		}

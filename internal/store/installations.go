@@ -61,6 +61,7 @@ func fillInstallation(i *graft.Installation) {
 		i.Status = graft.StatusInstalling
 	}
 	i.Generation, i.Revision = 1, 1
+	i.Logs = text(i.Logs)
 	i.Activated = i.Activated || activates(i.Status)
 }
 
@@ -151,11 +152,12 @@ func (s *Store) SetStatusOf(ctx context.Context, id string, generation, revision
 		return false, err
 	}
 	var written bool
+	logs = text(logs)
 	err = s.update(ctx, func(tx *sql.Tx) (err error) {
 		written, err = changed(ctx, tx,
 			`update installations set status = $3, details = $4, logs = $5, activated = (activated or $6),
 				revision = revision + 1, updated_at = $7
-			where id = $1 and generation = $2 and $8 in (0, revision) and (status <> $3 or details <> $4 or logs <> $5)`,
+			where id = $1 and generation = $2 and (revision = $8 or $8 = 0) and (status <> $3 or details <> $4 or logs <> $5)`,
 			id, generation, string(status), encoded, logs, activates(status), micros(now()), revision)
 		return err
 	})

@@ -72,6 +72,15 @@ func holder(file *os.File) string {
 	return ""
 }
 
+// absolute returns the path of a data directory from the root.
+func absolute(dataDir string) (string, error) {
+	dir, err := filepath.Abs(dataDir)
+	if err != nil {
+		return "", graft.WrapError(graft.CodeInvalid, err, "The data directory %q is no usable path.", dataDir)
+	}
+	return dir, nil
+}
+
 // makePrivate makes the database's file before SQLite does, and takes the rights
 // of others away: descriptors may hold secrets. SQLite gives its other files the
 // same mode.

@@ -19,7 +19,7 @@ func (s *Store) Name(ctx context.Context, name string) (*graft.Name, error) {
 		`select publisher, created_at,
 			coalesce((select version from addons where name = $1 and latest), ''),
 			(select count(*) from addons where name = $1)
-		from names where name = $1`, name).Scan(&n.Publisher, &createdAt, &n.Latest, &n.Versions)
+		from names where name = $1`, text(name)).Scan(&n.Publisher, &createdAt, &n.Latest, &n.Versions)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, graft.Errorf(graft.CodeNotFound, "No addon is called %q.", name)
 	}
@@ -40,7 +40,7 @@ func (s *Store) SetPublisher(ctx context.Context, name, publisher string) error 
 
 // Versions returns the versions of a name, the highest first.
 func (s *Store) Versions(ctx context.Context, name string) (versions []graft.Version, err error) {
-	rows, err := s.read.QueryContext(ctx, `select id, document, latest from addons where name = $1`, name)
+	rows, err := s.read.QueryContext(ctx, `select id, document, latest from addons where name = $1`, text(name))
 	if err != nil {
 		return nil, s.explain(err)
 	}
@@ -77,8 +77,16 @@ func claimName(ctx context.Context, tx *sql.Tx, addon *graft.Addon) (owner strin
 	if first {
 		return addon.Publisher, insertKeys(ctx, tx, addon.Name)
 	}
+	return lockName(ctx, tx, addon.Name)
+}
+
+// lockName keeps others from changing what is about all versions of a name until
+// the transaction ends, and returns whose the name is. Whoever does so locks the
+// name first, then the rows of its addons: two who did so in another order would
+// wait for each other.
+func lockName(ctx context.Context, tx *sql.Tx, name string) (owner string, err error) {
 	// It is written, not read: who writes a row keeps others from doing so.
-	err = tx.QueryRowContext(ctx, `update names set name = name where name = $1 returning publisher`, addon.Name).Scan(&owner)
+	err = tx.QueryRowContext(ctx, `update names set name = name where name = $1 returning publisher`, name).Scan(&owner)
 	return owner, err
 }
 
@@ -111,6 +119,7 @@ func claimVersion(ctx context.Context, tx *sql.Tx, name, version string) (string
 }
 
 // markLatest finds out anew which version of a name is chosen by who names none.
+// The name is to be locked.
 func markLatest(ctx context.Context, tx *sql.Tx, name string) (err error) {
 	rows, err := tx.QueryContext(ctx,
 		`select id, version from addons where name = $1 and status = $2 and not yanked`, name, string(graft.AddonApproved))

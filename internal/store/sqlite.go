@@ -2,13 +2,35 @@ package store
 
 import (
 	"database/sql"
-	"errors"
 	"net/url"
+	"path/filepath"
 	"runtime"
 
-	"modernc.org/sqlite"
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/graftplatform/graft"
 )
+
+// sqliteDialect is that of the database in a data directory. One connection of one
+// process writes: nothing clashes but with other programs, and nothing needs to
+// be locked.
+func sqliteDialect(dir string) dialect {
+	return dialect{
+		kind: "SQLite", location: filepath.Join(dir, FileName),
+		goose: goose.DialectSQLite3, migrations: "migrations/sqlite",
+		tries:    5,
+		hasTable: `select count(*) from sqlite_master where type = 'table' and name = $1`,
+		lastID:   `select coalesce((select seq from sqlite_sequence where name = $1), 0)`,
+		setLastID: []string{
+			`delete from sqlite_sequence where name = $1`,
+			`insert into sqlite_sequence (name, seq) values ($1, $2)`,
+		},
+		explain: func(err error) error { return explainSQLite(err, dir) },
+	}
+}
 
 // busyTimeout is how long SQLite itself waits for a lock, in milliseconds.
 const busyTimeout = "2000"
@@ -49,34 +71,37 @@ func dsn(path string, settings url.Values) string {
 	return u.String()
 }
 
-// sqliteCode returns the primary result code of an error of SQLite, 0 for any
-// other error.
-func sqliteCode(err error) int {
-	var e *sqlite.Error
-	if !errors.As(err, &e) {
-		return 0
+// explainSQLite says what an error of SQLite means; nil if it is none that needs
+// explaining.
+func explainSQLite(err error, dir string) error {
+	file := filepath.Join(dir, FileName)
+	code := sqliteCode(err)
+	if code == sqlite3.SQLITE_FULL || (code == sqlite3.SQLITE_IOERR || code == sqlite3.SQLITE_CANTOPEN) && isFull(dir) {
+		return graft.WrapError(graft.CodeUnavailable, err,
+			"The disk of the data directory %s is full: nothing was saved. Free some space and try again.", dir)
 	}
-	return e.Code() & 0xff
-}
-
-// isBusy is whether the same transaction may succeed a little later.
-func isBusy(err error) bool {
-	switch sqliteCode(err) {
+	switch code {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return true
+		return graft.WrapError(graft.CodeUnavailable, err,
+			"The database %s is locked by another program: nothing was saved. End that program or try again.", file)
+	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
+		return graft.WrapError(graft.CodeUnavailable, err,
+			"The database %s can't be written: nothing was saved. See to it that its file system is not read-only, "+
+				"and that this user owns the file and its directory.", file)
+	case sqlite3.SQLITE_IOERR:
+		return graft.WrapError(graft.CodeUnavailable, err,
+			"The disk of the data directory %s reports errors: nothing was saved. "+
+				"Check the disk, and that its file system is not read-only.", dir)
+	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
+		return graft.WrapError(graft.CodeInternal, err,
+			"The file %s is damaged or is no database. Put back a copy, or move it away to start with an empty one.", file)
 	}
-	return false
+	return nil
 }
 
-// isForeignKey is whether a reference to or from a row forbade a change.
-func isForeignKey(err error) bool {
-	var e *sqlite.Error
-	if !errors.As(err, &e) {
-		return false
-	}
-	switch e.Code() {
-	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY, sqlite3.SQLITE_CONSTRAINT_TRIGGER: // TRIGGER: of "on delete restrict"
-		return true
-	}
-	return false
+// isFull is whether the disk has no room for the next few pages: a database that
+// can't grow one of its side files reports an error of input and output.
+func isFull(dir string) bool {
+	free, err := freeSpace(dir)
+	return err == nil && free < 64<<10
 }

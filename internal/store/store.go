@@ -3,7 +3,7 @@
 // place with SQL.
 //
 // Queries are written once, with $1 parameters, for SQLite and PostgreSQL
-// alike; what differs between the two is in migrations/ and sqlite.go. There is
+// alike; what differs between the two is in dialect.go and migrations/. There is
 // no "save everything": users of the API write an installation's spec
 // (SetDesired), the engine its status (SetStatus), and a method touches only
 // its own columns. All errors are *graft.Error.
@@ -14,11 +14,8 @@ import (
 	"database/sql"
 	"errors"
 	"io"
-	"math/rand/v2"
-	"path/filepath"
+	"strings"
 	"time"
-
-	"github.com/graftplatform/graft"
 )
 
 // FileName is the database's name in the data directory.
@@ -26,11 +23,13 @@ const FileName = "graft.db"
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
-	dir   string
-	lock  io.Closer
-	read  *sql.DB
-	write *sql.DB // one connection: SQLite has one writer at a time
-	specs specs
+	dialect dialect
+	dir     string    // absolute; empty where the database needs none
+	lock    io.Closer // of dir, nil: it is not taken
+	read    *sql.DB
+	write   *sql.DB // PostgreSQL: the same as read
+	specs   specs
+	engine  engineLock
 }
 
 // Open opens the database in dataDir and brings its schema up to date; both are
@@ -38,82 +37,75 @@ type Store struct {
 // open. Errors: CodeConflict when another process has it, or when a newer
 // version of graft wrote it; CodeForbidden without rights to it.
 func Open(ctx context.Context, dataDir string) (*Store, error) {
-	dir, err := filepath.Abs(dataDir)
+	return Connect(ctx, dataDir, "")
+}
+
+// Connect is Open for a database elsewhere: a URL postgres://…, whose schema it
+// brings up to date; empty: the one in dataDir. Several processes can have one
+// PostgreSQL open, each with a data directory of its own. Further errors:
+// CodeInvalid for what is no such URL, CodeUnavailable when nobody answers there.
+func Connect(ctx context.Context, dataDir, database string) (*Store, error) {
+	dir, err := absolute(dataDir)
 	if err != nil {
-		return nil, graft.WrapError(graft.CodeInvalid, err, "The data directory %q is no usable path.", dataDir)
+		return nil, err
 	}
 	lock, err := lockDir(dir)
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{dir: dir, lock: lock}
-	if err := s.open(ctx); err != nil {
+	if err := s.open(ctx, database); err != nil {
 		return nil, errors.Join(s.explain(err), s.Close())
 	}
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context) error {
-	path := filepath.Join(s.dir, FileName)
-	err := makePrivate(path)
-	if err != nil {
+func (s *Store) open(ctx context.Context, database string) error {
+	if err := s.connect(database); err != nil {
 		return err
 	}
-	if s.write, err = openWriter(path); err != nil {
+	if _, err := s.migrate(ctx); err != nil {
 		return err
 	}
-	if err := s.migrate(ctx); err != nil {
+	return s.openReaders()
+}
+
+// connect opens the connections that write.
+func (s *Store) connect(database string) (err error) {
+	if database != "" {
+		s.dialect, s.write, err = openPostgres(database)
+		s.read = s.write
 		return err
 	}
-	s.read, err = openReaders(path)
+	s.dialect = sqliteDialect(s.dir)
+	if err := makePrivate(s.dialect.location); err != nil {
+		return err
+	}
+	s.write, err = openWriter(s.dialect.location)
+	return err
+}
+
+// openReaders opens the connections that only read, where they are others.
+func (s *Store) openReaders() (err error) {
+	if s.read == nil {
+		s.read, err = openReaders(s.dialect.location)
+	}
 	return err
 }
 
 // Close ends all connections and lets another process have the directory.
 func (s *Store) Close() error {
 	var errs []error
+	errs = append(errs, s.engine.release())
 	for _, db := range []*sql.DB{s.read, s.write} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
 	}
-	return errors.Join(append(errs, s.lock.Close())...)
-}
-
-// How often a transaction that found the database busy is tried, and the bounds
-// of the pause between.
-const (
-	updateTries = 5
-	updatePause = 5 * time.Millisecond
-)
-
-// update runs fn in a transaction. It may run fn several times, so fn has no
-// effects but on the database and on variables that it assigns anew each time.
-func (s *Store) update(ctx context.Context, fn func(tx *sql.Tx) error) error {
-	for try := 1; ; try++ {
-		err := s.transact(ctx, fn)
-		if try == updateTries || !isBusy(err) {
-			return s.explain(err)
-		}
-		pause := updatePause << try
-		select {
-		case <-ctx.Done():
-			return s.explain(ctx.Err())
-		case <-time.After(pause + rand.N(pause)):
-		}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
 	}
-}
-
-func (s *Store) transact(ctx context.Context, fn func(tx *sql.Tx) error) error {
-	tx, err := s.write.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := fn(tx); err != nil {
-		_ = tx.Rollback() // err says why; a failed rollback closes the connection
-		return err
-	}
-	return tx.Commit()
+	return errors.Join(errs...)
 }
 
 // changed runs a statement and tells whether it changed a row.
@@ -134,3 +126,9 @@ func fromMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
 // now is the present as the database can carry it.
 func now() time.Time { return fromMicros(micros(time.Now())) }
+
+// text is what others wrote as a database can carry it: PostgreSQL takes neither
+// NUL nor what is no UTF-8.
+func text(s string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\uFFFD"), "\uFFFD")
+}

@@ -86,7 +86,7 @@ func (s *Store) SetSwapWay(ctx context.Context, component, installationID string
 		column = "way_back"
 	}
 	return s.changeSwap(ctx, component, `update swaps set `+column+` = $3, reason = $4 where component = $1 and installation_id = $2`,
-		component, installationID, string(way), reason)
+		component, installationID, string(way), text(reason))
 }
 
 // SetSwapContainer notes that a component's container was made again.

@@ -38,15 +38,16 @@ func (s *Store) EnqueueVerification(ctx context.Context, id string, change func(
 }
 
 // ClaimVerification gives the verification that is due the longest to owner,
-// for the time of the lease; nil when none is due.
+// for the time of the lease; nil when none is due. Of several that ask at a time
+// each is given another one, and none waits for the others.
 func (s *Store) ClaimVerification(ctx context.Context, owner string, at time.Time, lease time.Duration) (*Verification, error) {
 	var v *Verification
-	err := s.update(ctx, func(tx *sql.Tx) error {
+	err := s.updateLatest(ctx, func(tx *sql.Tx) error {
 		v = &Verification{}
 		var createdAt int64
 		err := tx.QueryRowContext(ctx,
 			`update verifications set ready_at = $1, owner = $2, token = token + 1, attempts = attempts + 1
-			where addon_id in (select addon_id from verifications where ready_at <= $3 order by ready_at limit 1)
+			where addon_id = (select addon_id from verifications where ready_at <= $3 order by ready_at limit 1`+s.dialect.skipLocked+`)
 			returning addon_id, token, attempts, created_at`,
 			micros(at.Add(lease)), owner, micros(at)).Scan(&v.AddonID, &v.Token, &v.Attempts, &createdAt)
 		v.CreatedAt = fromMicros(createdAt)

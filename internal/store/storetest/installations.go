@@ -266,3 +266,20 @@ func quotesAndControlCharsSurvive(t *testing.T, s *store.Store) {
 	equal(t, got.Logs, logs)
 	equal(t, got.Name, i.Name)
 }
+
+// Containers write what they like.
+func anyBytesAreKept(t *testing.T, s *store.Store) {
+	i := createInstallation(t, s, "a")
+	must(s.SetStatus(t.Context(), i.ID, 1, graft.StatusFailed, nil, "web | \x00 and \xff\n"))(t)
+	equal(t, must(s.Installation(t.Context(), i.ID))(t).Logs, "web | \uFFFD and \uFFFD\n")
+	equal(t, must(s.SetStatus(t.Context(), i.ID, 1, graft.StatusFailed, nil, "web | \x00 and \xff\n"))(t), false)
+	noError(t, s.SaveSwap(t.Context(), store.Swap{Component: "c", InstallationID: i.ID, Record: json.RawMessage(`{}`)}))
+	noError(t, s.SetSwapWay(t.Context(), "c", i.ID, false, graft.SwapCold, "\x00\xff"))
+	equal(t, must(s.Swaps(t.Context()))(t)[0].Reason, "\uFFFD\uFFFD")
+	for _, name := range []string{"\x00", "\xff"} {
+		equal(t, names(t, s, store.AddonFilter{Name: name}), []string{})
+		_, err := s.Name(t.Context(), name)
+		wantCode(t, err, graft.CodeNotFound)
+		equal(t, len(must(s.Versions(t.Context(), name))(t)), 0)
+	}
+}

@@ -55,6 +55,9 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"ManyWritersAtOnce":            manyWritersAtOnce,
 		"EndedContextIsExplained":      endedContextIsExplained,
 		"QuotesAndControlCharsSurvive": quotesAndControlCharsSurvive,
+		"AnyBytesAreKept":              anyBytesAreKept,
+		"LatestIsOne":                  latestIsOne,
+		"EventsInOrderOfManyWriters":   eventsInOrderOfManyWriters,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

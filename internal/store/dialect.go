@@ -1,0 +1,86 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// dialect is all that differs between the databases, other than the migrations.
+type dialect struct {
+	kind     string // for people: SQLite or PostgreSQL
+	location string // file, or URL without user and password
+	shared   bool   // other processes may have it open, too
+
+	goose      goose.Dialect
+	migrations string // folder
+
+	isolation  sql.IsolationLevel // see Store.update
+	tries      int                // of a transaction that clashes with others
+	skipLocked string             // of a select: takes rows that no other transaction has
+	// lockEvents lets one transaction at a time append events, until it ends: whoever
+	// reads the newest id may rely on it that no lower one comes after.
+	lockEvents string
+
+	hasTable string // how many tables are called $1
+	// lastID is the last id that was given in the table $1, and setLastID are
+	// statements that make it $2.
+	lastID    string
+	setLastID []string
+
+	explain func(err error) error // makes an error for people; nil: it is no error of that kind
+}
+
+// isBusy is whether the same transaction may succeed a little later.
+func isBusy(err error) bool {
+	switch sqliteCode(err) {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return true
+	}
+	switch postgresCode(err) {
+	case serializationFailure, deadlockDetected:
+		return true
+	}
+	return false
+}
+
+// isForeignKey is whether a reference to or from a row forbade a change.
+func isForeignKey(err error) bool {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		switch e.Code() {
+		case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY, sqlite3.SQLITE_CONSTRAINT_TRIGGER: // TRIGGER: of "on delete restrict"
+			return true
+		}
+		return false
+	}
+	switch postgresCode(err) {
+	case foreignKeyViolation, restrictViolation:
+		return true
+	}
+	return false
+}
+
+// sqliteCode returns the primary result code of an error of SQLite, 0 for any
+// other error.
+func sqliteCode(err error) int {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return 0
+	}
+	return e.Code() & 0xff
+}
+
+// postgresCode returns the SQLSTATE of an error of PostgreSQL, empty for any
+// other error.
+func postgresCode(err error) string {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) {
+		return ""
+	}
+	return e.Code
+}

@@ -1,0 +1,282 @@
+package store_test
+
+import (
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/pgtest"
+	"github.com/graftplatform/graft/internal/store"
+	"github.com/graftplatform/graft/internal/store/storetest"
+)
+
+// TestPostgres has all tests on a PostgreSQL, which is started once for them.
+func TestPostgres(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t)
+	t.Run("Conformance", func(t *testing.T) {
+		t.Parallel()
+		storetest.Run(t, func(t *testing.T) *store.Store { return connect(t, server.Database(t)) })
+	})
+	for name, test := range map[string]func(*testing.T, string){
+		"ManyStartAtOnce":       manyStartAtOnce,
+		"OneEngine":             oneEngine,
+		"EngineLosesConnection": engineLosesConnection,
+		"ClaimsPassOver":        claimsPassOver,
+		"NewerSchemaIsRefused":  newerSchemaIsRefused,
+		"ReadOnly":              readOnly,
+		"NoSuchDatabase":        noSuchDatabase,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, server.Database(t))
+		})
+	}
+}
+
+// connect opens a store, with a data directory of its own.
+func connect(t testing.TB, database string) *store.Store {
+	t.Helper()
+	s, err := store.Connect(t.Context(), t.TempDir(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// administer opens connections of somebody else.
+func administer(t *testing.T, database string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("pgx", database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func manyStartAtOnce(t *testing.T, database string) {
+	const many = 5
+	ids := make([]string, many)
+	var all sync.WaitGroup
+	for i := range many {
+		dir := t.TempDir()
+		all.Go(func() {
+			s, err := store.Connect(t.Context(), dir, database)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if ids[i], err = s.EngineID(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if len(slices.Compact(ids)) != 1 || ids[0] == "" {
+		t.Errorf("engine ids are %q", ids)
+	}
+}
+
+func oneEngine(t *testing.T, database string) {
+	first, err := store.Connect(t.Context(), t.TempDir(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := connect(t, database)
+	if err := first.LockEngine(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	err = second.LockEngine(t.Context())
+	if graft.ErrorCode(err) != graft.CodeConflict || !strings.Contains(graft.ErrorMessage(err), fmt.Sprintf("process %d", os.Getpid())) {
+		t.Fatalf("the second engine: %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.LockEngine(t.Context()); err != nil {
+		t.Fatalf("when the first is gone: %v", err)
+	}
+}
+
+// The connection that has the lock breaks, as when the database is started anew:
+// it is taken again, or, if another engine was faster, this one ends.
+func engineLosesConnection(t *testing.T, database string) {
+	first, second, admin := connect(t, database), connect(t, database), administer(t, database)
+	if err := first.LockEngine(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- first.KeepEngine(t.Context()) }()
+	cut := func() {
+		t.Helper()
+		var done bool
+		err := admin.QueryRowContext(t.Context(), `select pg_terminate_backend(pid, 10000) from pg_locks
+			where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`).Scan(&done)
+		if err != nil || !done {
+			t.Fatalf("cut: %t, %v", done, err)
+		}
+	}
+	locks := func() (n int) {
+		t.Helper()
+		err := admin.QueryRowContext(t.Context(), `select count(*) from pg_locks
+			where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`).Scan(&n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	cut()
+	for locks() == 0 { // the test's time limit ends it
+		time.Sleep(20 * time.Millisecond)
+	}
+	if err := second.LockEngine(t.Context()); graft.ErrorCode(err) != graft.CodeConflict {
+		t.Fatalf("it was not taken again: %v", err)
+	}
+	cut()
+	if err := second.LockEngine(t.Context()); err != nil { // long before the first looks again
+		t.Fatal(err)
+	}
+	if err := <-ended; graft.ErrorCode(err) != graft.CodeConflict {
+		t.Fatalf("the first goes on beside the second: %v", err)
+	}
+}
+
+// A claim that another one is just making is passed over, not waited for.
+func claimsPassOver(t *testing.T, database string) {
+	s, admin := connect(t, database), administer(t, database)
+	for range 2 {
+		if err := s.CreateAddon(t.Context(), &graft.Addon{Descriptor: graft.Descriptor{Name: "a"}}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tx, err := admin.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	var other string
+	if err := tx.QueryRowContext(t.Context(), `select addon_id from verifications order by ready_at limit 1 for update`).Scan(&other); err != nil {
+		t.Fatal(err)
+	}
+	later := time.Now().Add(time.Minute)
+	mine, err := s.ClaimVerification(t.Context(), "me", later, time.Hour)
+	if err != nil || mine == nil || mine.AddonID == other {
+		t.Fatalf("%s is being claimed by another one, claimed: %+v, %v", other, mine, err)
+	}
+	if none, err := s.ClaimVerification(t.Context(), "me", later, time.Hour); err != nil || none != nil {
+		t.Fatalf("claimed: %+v, %v", none, err)
+	}
+}
+
+func newerSchemaIsRefused(t *testing.T, database string) {
+	connect(t, database)
+	if _, err := administer(t, database).ExecContext(t.Context(), `insert into goose_db_version (version_id, is_applied) values (4711, true)`); err != nil {
+		t.Fatal(err)
+	}
+	notConnected(t, database, graft.CodeConflict, "4711", "knows versions up to ", "--database")
+}
+
+func readOnly(t *testing.T, database string) {
+	s := connect(t, database)
+	if err := s.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	standby := connect(t, database+"&default_transaction_read_only=on")
+	err := standby.Check(t.Context())
+	if graft.ErrorCode(err) != graft.CodeUnavailable || !strings.Contains(graft.ErrorMessage(err), "can only be read") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func noSuchDatabase(t *testing.T, database string) {
+	before, host, _ := strings.Cut(database, "?")
+	notConnected(t, before+"0?"+host, graft.CodeUnavailable, "does not exist")
+	notConnected(t, "postgres://user:secret@127.0.0.1:1/graft?connect_timeout=5", graft.CodeUnavailable, "postgres://127.0.0.1:1/graft", "does not answer")
+	notConnected(t, "mysql://user:secret@127.0.0.1/graft", graft.CodeInvalid, "postgres://", "--database")
+	notConnected(t, "postgres://user:secret@127.0.0.1:port/graft", graft.CodeInvalid, "postgres://", "--database")
+}
+
+// notConnected checks that a database can't be opened, that the message says why,
+// and that nothing tells the password.
+func notConnected(t *testing.T, database string, code graft.Code, words ...string) {
+	t.Helper()
+	s, err := store.Connect(t.Context(), t.TempDir(), database)
+	if err == nil {
+		_ = s.Close()
+		t.Fatal("it opened")
+	}
+	if graft.ErrorCode(err) != code {
+		t.Errorf("code is %q, want %q: %v", graft.ErrorCode(err), code, err)
+	}
+	for _, word := range words {
+		if !strings.Contains(graft.ErrorMessage(err), word) {
+			t.Errorf("message %q does not mention %q", graft.ErrorMessage(err), word)
+		}
+	}
+	if strings.Contains(err.Error(), "secret") {
+		t.Errorf("the password is told: %v", err)
+	}
+}
+
+// TestPostgresGoesAway has a server of its own, which ends and comes back.
+func TestPostgresGoesAway(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t)
+	s := connect(t, server.Database(t))
+	addon := &graft.Addon{Descriptor: graft.Descriptor{Name: "a"}}
+	if err := s.CreateAddon(t.Context(), addon, nil); err != nil {
+		t.Fatal(err)
+	}
+	server.Stop(t)
+	for _, err := range []error{
+		s.Check(t.Context()),
+		s.CreateAddon(t.Context(), &graft.Addon{Descriptor: graft.Descriptor{Name: "b"}}, nil),
+	} {
+		if graft.ErrorCode(err) != graft.CodeUnavailable {
+			t.Errorf("while it is away: %v", err)
+		}
+	}
+	server.Restart(t)
+	if _, err := s.Addon(t.Context(), addon.ID); err != nil {
+		t.Errorf("when it is back: %v", err)
+	}
+	if err := s.Check(t.Context()); err != nil {
+		t.Errorf("when it is back: %v", err)
+	}
+}
+
+// Both databases have the same history.
+func TestMigrationsHaveTheSameVersions(t *testing.T) {
+	t.Parallel()
+	versions := func(kind string) (numbers []string) {
+		files, err := filepath.Glob("migrations/" + kind + "/*.sql")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%v, %v", files, err)
+		}
+		for _, file := range files {
+			number, _, _ := strings.Cut(filepath.Base(file), "_")
+			numbers = append(numbers, strings.TrimLeft(number, "0"))
+		}
+		slices.Sort(numbers)
+		return numbers
+	}
+	if a, b := versions("sqlite"), versions("postgres"); !slices.Equal(a, b) {
+		t.Errorf("SQLite has %v, PostgreSQL %v", a, b)
+	}
+}
