@@ -29,6 +29,7 @@ import (
 type App struct {
 	options  Options
 	token    string
+	database string // where it is
 	servers  []*server
 	work     []func(context.Context) error // what goes on in the background
 	stopping chan struct{}
@@ -123,10 +124,11 @@ func (a *App) build(ctx context.Context) error {
 	switch {
 	case a.options.keeps():
 		var err error
-		if db, err = store.Open(ctx, a.options.DataDir); err != nil {
+		if db, err = store.Connect(ctx, a.options.DataDir, a.options.Database); err != nil {
 			return err
 		}
 		a.onClose(db.Close)
+		a.database = db.Location()
 		a.checks = []api.Check{
 			api.Remember(api.Check{Name: "database", Run: db.Check}, checkEvery),
 			{Name: "disk", Run: db.CheckDisk},
@@ -147,7 +149,7 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(a.buildEngine(db, catalog), a.buildDashboard(), a.buildRegistry())
+	return errors.Join(a.buildEngine(ctx, db, catalog), a.buildDashboard(), a.buildRegistry())
 }
 
 // buildMarketplace returns where the engine finds addons: the marketplace of
@@ -155,13 +157,15 @@ func (a *App) build(ctx context.Context) error {
 func (a *App) buildMarketplace(db *store.Store) (graft.Catalog, error) {
 	var catalog graft.Catalog
 	if a.options.has(RoleMarketplace) {
-		m := market.New(market.Options{
+		options := market.Options{
 			Store:    db,
 			Resolver: verify.New(verify.Options{}),
 			Manual:   a.options.Review == ReviewManual,
 			Log:      a.options.Log.With("role", RoleMarketplace),
 			Metrics:  a.registry,
-		})
+		}
+		asReplica(&options)
+		m := market.New(options)
 		a.work = append(a.work, m.Run)
 		a.serve(RoleMarketplace, api.NewMarketplace(m, a.apiOptions()))
 		catalog = m
@@ -172,10 +176,14 @@ func (a *App) buildMarketplace(db *store.Store) (graft.Catalog, error) {
 	return a.client()
 }
 
-func (a *App) buildEngine(db *store.Store, catalog graft.Catalog) error {
+func (a *App) buildEngine(ctx context.Context, db *store.Store, catalog graft.Catalog) error {
 	if !a.options.has(RoleEngine) {
 		return nil
 	}
+	if err := db.LockEngine(ctx); err != nil {
+		return err
+	}
+	a.work = append(a.work, db.KeepEngine)
 	log := a.options.Log.With("role", RoleEngine)
 	runtime := a.options.Driver
 	var portTaken func(driver.Port) bool
@@ -281,6 +289,9 @@ func (a *App) URLs() map[string]string {
 	}
 	return urls
 }
+
+// Database returns where the database is, for people; empty: there is none.
+func (a *App) Database() string { return a.database }
 
 // Token returns the token that callers of the APIs need; empty: none.
 func (a *App) Token() string { return a.token }

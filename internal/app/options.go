@@ -36,6 +36,7 @@ type Options struct {
 	Roles             []string // empty: all
 	Plane             graft.Plane
 	DataDir           string
+	Database          string // postgres://…; empty: SQLite in the data directory
 	MarketplaceListen string // host:port
 	EngineListen      string
 	DashboardListen   string

@@ -58,6 +58,7 @@ func (u *upFlags) register(flags *pflag.FlagSet) {
 	o := &u.options
 	roles := []string{app.RoleMarketplace, app.RoleEngine, app.RoleDashboard}
 	flags.StringSliceVar(&o.Roles, "roles", roles, "`roles` that this process runs")
+	databaseFlag(flags, &o.Database)
 	flags.StringVar(&o.MarketplaceListen, "marketplace-listen", loopback+marketplacePort, "`address` of the marketplace")
 	flags.StringVar(&o.EngineListen, "engine-listen", "", "`address` of the engine (default 127.0.0.1:11101, for --plane cluster :11201)")
 	flags.StringVar(&o.DashboardListen, "dashboard-listen", "", "`address` of the dashboard (default 127.0.0.1:11103, for --plane cluster :11203)")
@@ -152,17 +153,21 @@ func (p *program) up(ctx context.Context, o app.Options) error {
 		}
 		return &failedError{err} // a port or the data may be somebody else's
 	}
-	p.announce(o, a.URLs())
+	p.announce(o, a)
 	return a.Run(ctx)
 }
 
 // announce prints where everything is.
-func (p *program) announce(o app.Options, urls map[string]string) {
+func (p *program) announce(o app.Options, a *app.App) {
 	var lines strings.Builder
+	urls := a.URLs()
 	for _, role := range slices.Sorted(maps.Keys(urls)) {
 		fmt.Fprintf(&lines, "%-12s %s\n", role, urls[role])
 	}
 	fmt.Fprintf(&lines, "%-12s %s\n", "data", o.DataDir)
+	if o.Database != "" && a.Database() != "" {
+		fmt.Fprintf(&lines, "%-12s %s\n", "database", a.Database())
+	}
 	if o.Auth == app.AuthToken {
 		fmt.Fprintf(&lines, "%-12s %s\n", "token", filepath.Join(o.DataDir, app.TokenFile))
 	}

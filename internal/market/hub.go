@@ -1,6 +1,10 @@
 package market
 
-import "sync"
+import (
+	"maps"
+	"slices"
+	"sync"
+)
 
 // hub tells those who wait for an addon that it changed.
 type hub struct {
@@ -41,6 +45,13 @@ func (h *hub) leave(id string, changed <-chan struct{}) {
 	if r.guests--; r.guests == 0 {
 		delete(h.rooms, id)
 	}
+}
+
+// waited returns the ids of the addons that anybody waits for.
+func (h *hub) waited() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Collect(maps.Keys(h.rooms))
 }
 
 // announce closes the channel of everybody who waits for an addon.

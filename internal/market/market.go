@@ -31,8 +31,12 @@ type Options struct {
 	Metrics prometheus.Registerer
 
 	// Owner names this process's claims on verifications; after a restart it
-	// goes on with them at once. Default "marketplace".
+	// goes on with them at once. Of several on one database each needs another
+	// name. Default "marketplace".
 	Owner string
+	// Poll is how soon it is noticed what other processes on the same database
+	// did. Default: there are no others.
+	Poll time.Duration
 	// Workers is how many addons are verified at a time. Default 16.
 	Workers int
 	// Images is how many images of one addon are asked for at a time. Default 4.

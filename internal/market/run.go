@@ -19,6 +19,10 @@ func (m *Market) Run(ctx context.Context) error {
 		m.Log.Error("verifications of the last run wait for their leases to end", "error", err)
 	}
 	var workers sync.WaitGroup
+	if m.Poll > 0 {
+		defer m.handBack(ctx)
+		workers.Go(func() { m.watch(ctx) })
+	}
 	defer workers.Wait()
 	slots := make(chan struct{}, m.Workers)
 	for ctx.Err() == nil {
@@ -54,11 +58,13 @@ func (m *Market) claim(ctx context.Context) *store.Verification {
 func (m *Market) rest(ctx context.Context) {
 	next, due, err := m.Store.NextVerification(ctx)
 	var alarm <-chan time.Time
-	switch {
+	switch pause := time.Until(next); {
 	case err != nil:
 		alarm = time.After(databasePause)
+	case m.Poll > 0 && (!due || pause > m.Poll): // others publish, too
+		alarm = time.After(m.Poll)
 	case due:
-		alarm = time.After(time.Until(next))
+		alarm = time.After(pause)
 	}
 	select {
 	case <-ctx.Done():
