@@ -26,6 +26,8 @@ type dialect struct {
 	// reads the newest id may rely on it that no lower one comes after.
 	lockEvents string
 
+	lockTables []string // let nobody else write the tables TABLES, until the transaction ends, however long it takes
+
 	hasTable string // how many tables are called $1
 	// lastID is the last id that was given in the table $1, and setLastID are
 	// statements that make it $2.
@@ -60,6 +62,20 @@ func isForeignKey(err error) bool {
 	}
 	switch postgresCode(err) {
 	case foreignKeyViolation, restrictViolation:
+		return true
+	}
+	return false
+}
+
+// isBroken is whether a row breaks a rule of its table, or has a value of another
+// type.
+func isBroken(err error) bool {
+	switch state := postgresCode(err); state[:min(2, len(state))] {
+	case "22", "23": // data exceptions, violations of constraints
+		return true
+	}
+	switch sqliteCode(err) {
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH:
 		return true
 	}
 	return false

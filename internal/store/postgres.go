@@ -44,8 +44,12 @@ func postgresDialect(location string) dialect {
 		tries:      100,
 		skipLocked: " for update skip locked",
 		lockEvents: `select pg_advisory_xact_lock(` + lockSpace + `, hashtext('events ' || current_schema()))`,
-		hasTable:   `select count(*) from information_schema.tables where table_schema = current_schema() and table_name = $1`,
-		lastID:     `select coalesce(pg_sequence_last_value(pg_get_serial_sequence($1, 'id')::regclass), 0)`,
+		lockTables: []string{
+			`set local idle_in_transaction_session_timeout = 0`,
+			`lock table TABLES in exclusive mode`,
+		},
+		hasTable: `select count(*) from information_schema.tables where table_schema = current_schema() and table_name = $1`,
+		lastID:   `select coalesce(pg_sequence_last_value(pg_get_serial_sequence($1, 'id')::regclass), 0)`,
 		setLastID: []string{
 			`select setval(pg_get_serial_sequence($1, 'id')::regclass, greatest($2::bigint, 1), $2::bigint > 0)`,
 		},

@@ -39,6 +39,17 @@ func TestPostgres(t *testing.T) {
 			test(t, server.Database(t))
 		})
 	}
+	for name, test := range map[string]func(*testing.T, *pgtest.Server){
+		"MoveEverything":       moveEverything,
+		"BrokenImports":        brokenImports,
+		"LookAtDatabases":      lookAtDatabases,
+		"ImportBesideAnEngine": importBesideAnEngine,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, server)
+		})
+	}
 }
 
 // connect opens a store, with a data directory of its own.
@@ -54,6 +65,17 @@ func connect(t testing.TB, database string) *store.Store {
 		}
 	})
 	return s
+}
+
+// administerFile opens a connection to the file of a data directory.
+func administerFile(t *testing.T, dir string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(dir, store.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
 }
 
 // administer opens connections of somebody else.
