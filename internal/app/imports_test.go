@@ -24,6 +24,7 @@ func level(path string) (int, bool) {
 		"client":   1,
 		"registry": 1,
 		"version":  1,
+		"mongo":    1,
 		"market":   2,
 		"engine":   2,
 		"web":      2,

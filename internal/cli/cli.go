@@ -98,7 +98,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused (nothing was touched).`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	p.flags.register(root.PersistentFlags())
 	root.AddCommand(
-		p.upCommand(),
+		p.upCommand(), p.dbCommand(),
 		p.validateCommand(), p.publishCommand(), p.searchCommand(), p.showCommand(),
 		p.versionsCommand(), p.verifyCommand(), p.yankCommand(), p.deprecateCommand(), p.ownerCommand(), p.reviewCommand(),
 		p.installCommand(), p.listCommand(), p.statusCommand(), p.logsCommand(), p.eventsCommand(), p.planCommand(),

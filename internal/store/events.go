@@ -24,18 +24,12 @@ func (s *Store) AppendEvents(ctx context.Context, events []graft.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	documents := make([]string, len(events))
-	for i := range events {
-		event := events[i]
-		event.ID = 0 // it has a column
-		document, err := json.Marshal(event)
-		if err != nil {
-			return graft.WrapError(graft.CodeInternal, err, "The event %q can't be written as JSON.", event.Type)
-		}
-		documents[i] = string(document)
+	documents, err := encodeEvents(events)
+	if err != nil {
+		return err
 	}
 	ids := make([]int64, len(events))
-	err := s.updateLatest(ctx, func(tx *sql.Tx) error {
+	err = s.updateLatest(ctx, func(tx *sql.Tx) error {
 		if s.dialect.lockEvents != "" {
 			if _, err := tx.ExecContext(ctx, s.dialect.lockEvents); err != nil {
 				return err
@@ -53,6 +47,20 @@ func (s *Store) AppendEvents(ctx context.Context, events []graft.Event) error {
 		events[i].ID = ids[i]
 	}
 	return nil
+}
+
+// encodeEvents returns the documents of events.
+func encodeEvents(events []graft.Event) ([]string, error) {
+	documents := make([]string, len(events))
+	for i, event := range events {
+		event.ID = 0 // it has a column
+		document, err := json.Marshal(event)
+		if err != nil {
+			return nil, graft.WrapError(graft.CodeInternal, err, "The event %q can't be written as JSON.", event.Type)
+		}
+		documents[i] = string(document)
+	}
+	return documents, nil
 }
 
 // insertEvents inserts events with their documents, and fills in their ids.

@@ -25,6 +25,10 @@ const installationColumns = `id, marketplace_id, spec, desired, generation,
 // CodeExists when the same addon is installed and nobody asked to remove it.
 func (s *Store) CreateInstallation(ctx context.Context, i *graft.Installation) error {
 	fillInstallation(i)
+	return s.update(ctx, func(tx *sql.Tx) error { return insertInstallation(ctx, tx, i) })
+}
+
+func insertInstallation(ctx context.Context, tx *sql.Tx, i *graft.Installation) error {
 	spec, err := json.Marshal(installationSpec{i.Descriptor, i.Images, i.ImageSizes})
 	if err != nil {
 		return graft.WrapError(graft.CodeInternal, err, "The addon %s can't be written as JSON.", i.Name)
@@ -33,16 +37,14 @@ func (s *Store) CreateInstallation(ctx context.Context, i *graft.Installation) e
 	if err != nil {
 		return err
 	}
-	return s.update(ctx, func(tx *sql.Tx) error {
-		created, err := changed(ctx, tx, `insert into installations (`+installationColumns+`)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing`,
-			i.ID, i.MarketplaceID, string(spec), string(i.Desired), i.Generation,
-			string(i.Status), details, i.Logs, i.Activated, micros(i.CreatedAt), micros(i.UpdatedAt), i.Revision, i.Supersede)
-		if err == nil && !created {
-			return graft.Errorf(graft.CodeExists, "Addon with marketplace-id - %s already exists.", i.MarketplaceID)
-		}
-		return err
-	})
+	created, err := changed(ctx, tx, `insert into installations (`+installationColumns+`)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing`,
+		i.ID, i.MarketplaceID, string(spec), string(i.Desired), i.Generation,
+		string(i.Status), details, i.Logs, i.Activated, micros(i.CreatedAt), micros(i.UpdatedAt), i.Revision, i.Supersede)
+	if err == nil && !created {
+		return graft.Errorf(graft.CodeExists, "Addon with marketplace-id - %s already exists.", i.MarketplaceID)
+	}
+	return err
 }
 
 func fillInstallation(i *graft.Installation) {
