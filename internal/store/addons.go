@@ -38,24 +38,24 @@ func (s *Store) CreateAddon(ctx context.Context, addon *graft.Addon, mayPublish 
 		if addon.Version, err = claimVersion(ctx, tx, addon.Name, wanted); err != nil {
 			return err
 		}
-		return insertAddon(ctx, tx, addon)
+		return s.insertAddon(ctx, tx, addon)
 	})
 }
 
-func insertAddon(ctx context.Context, tx *sql.Tx, addon *graft.Addon) error {
+func (s *Store) insertAddon(ctx context.Context, tx *sql.Tx, addon *graft.Addon) error {
 	document, err := json.Marshal(addon)
 	if err != nil {
 		return graft.WrapError(graft.CodeInternal, err, "The addon %s can't be written as JSON.", addon.Name)
 	}
 	_, err = tx.ExecContext(ctx,
 		`insert into addons (id, name, version, status, yanked, revision, created_at, document, seq)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, (select coalesce(max(seq), 0) + 1 from addons))`,
+			values ($1, $2, $3, $4, $5, $6, $7, $8, `+s.dialect.nextSeq+`)`,
 		addon.ID, addon.Name, addon.Version, string(addon.Status), addon.Yanked != nil, addon.Revision,
 		micros(addon.CreatedAt), string(document))
 	if err != nil {
 		return err
 	}
-	if err := index(ctx, tx, addon); err != nil {
+	if err := s.index(ctx, tx, addon); err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx,
@@ -84,7 +84,7 @@ func (s *Store) Addon(ctx context.Context, id string) (*graft.Addon, error) {
 // none. Its version stays given.
 func (s *Store) DeleteAddon(ctx context.Context, id string) error {
 	return s.update(ctx, func(tx *sql.Tx) error {
-		if err := unindex(ctx, tx, id); err != nil {
+		if err := s.unindex(ctx, tx, id); err != nil {
 			return err
 		}
 		var name string
@@ -184,14 +184,14 @@ func (s *Store) addonPage(ctx context.Context, filter AddonFilter, after string)
 func (s *Store) ChangeAddon(ctx context.Context, id string, change func(*graft.Addon) error) (*graft.Addon, error) {
 	var addon *graft.Addon
 	err := s.update(ctx, func(tx *sql.Tx) (err error) {
-		addon, err = changeAddon(ctx, tx, id, change)
+		addon, err = s.changeAddon(ctx, tx, id, change)
 		return err
 	})
 	return addon, err
 }
 
 // changeAddon rewrites an addon's document within a transaction.
-func changeAddon(ctx context.Context, tx *sql.Tx, id string, change func(*graft.Addon) error) (*graft.Addon, error) {
+func (s *Store) changeAddon(ctx context.Context, tx *sql.Tx, id string, change func(*graft.Addon) error) (*graft.Addon, error) {
 	var document []byte
 	err := tx.QueryRowContext(ctx, `select document from addons where id = $1`, id).Scan(&document)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -221,7 +221,7 @@ func changeAddon(ctx context.Context, tx *sql.Tx, id string, change func(*graft.
 	_, err = tx.ExecContext(ctx, `update addons set status = $2, yanked = $3, revision = $4, document = $5 where id = $1`,
 		id, string(addon.Status), addon.Yanked != nil, addon.Revision, string(document))
 	if err == nil {
-		err = index(ctx, tx, addon)
+		err = s.index(ctx, tx, addon)
 	}
 	if err == nil && moved {
 		err = markLatest(ctx, tx, addon.Name)

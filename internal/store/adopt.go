@@ -31,7 +31,7 @@ func (s *Store) Adopt(ctx context.Context, addons []graft.Addon, installations [
 		}
 		at := now()
 		for _, addon := range addons {
-			if err := adopt(ctx, tx, addon, at); err != nil {
+			if err := s.adopt(ctx, tx, addon, at); err != nil {
 				return err
 			}
 		}
@@ -45,7 +45,7 @@ func (s *Store) Adopt(ctx context.Context, addons []graft.Addon, installations [
 	})
 }
 
-func adopt(ctx context.Context, tx *sql.Tx, addon graft.Addon, at time.Time) (err error) {
+func (s *Store) adopt(ctx context.Context, tx *sql.Tx, addon graft.Addon, at time.Time) (err error) {
 	addon.Revision = 1
 	if _, err := claimName(ctx, tx, &addon); err != nil {
 		return err
@@ -53,7 +53,7 @@ func adopt(ctx context.Context, tx *sql.Tx, addon graft.Addon, at time.Time) (er
 	if addon.Version, err = claimVersion(ctx, tx, addon.Name, addon.Version); err != nil {
 		return err
 	}
-	if err := insertAddon(ctx, tx, &addon); err != nil {
+	if err := s.insertAddon(ctx, tx, &addon); err != nil {
 		return err
 	}
 	if addon.Status == graft.AddonVerificationFailed { // unless somebody asks for it

@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"errors"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/pressly/goose/v3"
@@ -34,7 +35,38 @@ type dialect struct {
 	lastID    string
 	setLastID []string
 
+	// nextSeq is the next place in the order of publication; resetSeq, if it is not
+	// empty, has it go on after the last one that there is.
+	nextSeq, resetSeq string
+	terms             termIndex
+
 	explain func(err error) error // makes an error for people; nil: it is no error of that kind
+}
+
+// termIndex is how a database indexes terms, in a table addon_terms.
+type termIndex struct {
+	key     string // column with the addon's seq
+	matches string // whether a row is what the expression %s finds; %[1]s is the table's name
+	put     string // terms of the addon $1: $2, with a space between
+	drop    string // those of the addon $1
+	empty   string // all
+	// Parts of an expression: of several terms one, several of which each.
+	quote   string
+	or, and string
+}
+
+// expression returns what finds addons that have one term of each list. Terms
+// have neither quotes nor operators.
+func (t *termIndex) expression(all [][]string) string {
+	var parts []string
+	for _, terms := range all {
+		part := t.quote + strings.Join(terms, t.quote+t.or+t.quote) + t.quote
+		if len(terms) > 1 {
+			part = "(" + part + ")"
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, t.and)
 }
 
 // isBusy is whether the same transaction may succeed a little later.

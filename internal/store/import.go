@@ -226,6 +226,9 @@ func (in *importer) finish(ctx context.Context, head importLine, want map[string
 			}
 		}
 	}
+	if err := in.store.finishAddons(ctx, in.tx); err != nil {
+		return err
+	}
 	if in.lines.More() {
 		in.line++
 		return in.invalid(nil, "there is more after the end")

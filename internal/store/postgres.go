@@ -53,6 +53,16 @@ func postgresDialect(location string) dialect {
 		setLastID: []string{
 			`select setval(pg_get_serial_sequence($1, 'id')::regclass, greatest($2::bigint, 1), $2::bigint > 0)`,
 		},
+		nextSeq:  `nextval('addons_seq')`,
+		resetSeq: `select setval('addons_seq', (select coalesce(max(seq), 0) + 1 from addons), false)`,
+		terms: termIndex{
+			key: "seq", matches: `%[1]s.terms @@ %[2]s::tsquery`,
+			put: `insert into addon_terms (seq, terms) select seq, array_to_tsvector(string_to_array($2, ' ')) from addons where id = $1
+				on conflict (seq) do update set terms = excluded.terms`,
+			drop:  `delete from addon_terms where seq = (select seq from addons where id = $1)`,
+			empty: `delete from addon_terms`,
+			quote: `'`, or: " | ", and: " & ",
+		},
 		explain: func(err error) error { return explainPostgres(err, location) },
 	}
 }

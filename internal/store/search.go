@@ -53,7 +53,8 @@ func (s *Store) searchStatement(ctx context.Context, q *graft.AddonQuery) (strin
 	if err != nil {
 		return "", nil, err
 	}
-	expression := match(wanted(q))
+	index := &s.dialect.terms
+	expression := index.expression(wanted(q))
 	args, from, where, seq := []any{}, "addons a", []string{"true"}, "a.seq"
 	arg := func(value any) string {
 		args = append(args, value)
@@ -62,8 +63,9 @@ func (s *Store) searchStatement(ctx context.Context, q *graft.AddonQuery) (strin
 	switch {
 	case expression == "":
 	case q.Sort != graft.SortName: // the left one is the outer loop
-		from, seq = "addon_terms t cross join addons a on a.seq = t.rowid", "t.rowid"
-		where = append(where, "t.addon_terms match "+arg(expression))
+		seq = "t." + index.key
+		from = "addon_terms t cross join addons a"
+		where = append(where, "a.seq = "+seq, fmt.Sprintf(index.matches, "t", arg(expression)))
 	case *q == (graft.AddonQuery{Latest: q.Latest, Sort: q.Sort, Limit: q.Limit, Cursor: q.Cursor}): // all that are listed
 		where = append(where, "a.status = "+arg(string(graft.AddonApproved))+" and not a.yanked")
 	default:
@@ -71,11 +73,12 @@ func (s *Store) searchStatement(ctx context.Context, q *graft.AddonQuery) (strin
 		if err != nil {
 			return "", nil, err
 		}
-		among := "a.seq in (select rowid from addon_terms where addon_terms match %s)"
+		matches := fmt.Sprintf(index.matches, "t", arg(expression))
 		if many {
-			among = "exists (select 1 from addon_terms where addon_terms match %s and rowid = a.seq)"
+			where = append(where, fmt.Sprintf("exists (select 1 from addon_terms t where %s and t.%s = a.seq)", matches, index.key))
+		} else {
+			where = append(where, fmt.Sprintf("a.seq in (select t.%s from addon_terms t where %s)", index.key, matches))
 		}
-		where = append(where, fmt.Sprintf(among, arg(expression)))
 	}
 	if q.Latest {
 		where = append(where, "a.latest")
@@ -107,22 +110,9 @@ const manyFound = 10_000
 func (s *Store) findsMany(ctx context.Context, expression string) (bool, error) {
 	var count int
 	err := s.read.QueryRowContext(ctx,
-		`select count(*) from (select 1 from addon_terms where addon_terms match $1 limit $2)`, expression, manyFound).Scan(&count)
+		`select count(*) from (select 1 from addon_terms t where `+fmt.Sprintf(s.dialect.terms.matches, "t", "$1")+` limit $2) as found`,
+		expression, manyFound).Scan(&count)
 	return count == manyFound, err
-}
-
-// match is an expression of FTS5: of each list one term. Terms have neither quotes
-// nor operators.
-func match(all [][]string) string {
-	var parts []string
-	for _, terms := range all {
-		part := `"` + strings.Join(terms, `" OR "`) + `"`
-		if len(terms) > 1 {
-			part = "(" + part + ")"
-		}
-		parts = append(parts, part)
-	}
-	return strings.Join(parts, " AND ")
 }
 
 // cursor is where a page begins: after that addon.
@@ -150,43 +140,55 @@ func parseCursor(q *graft.AddonQuery) (*cursor, error) {
 }
 
 // index puts an addon's terms into the index, in place of those that it had.
-func index(ctx context.Context, tx *sql.Tx, addon *graft.Addon) error {
-	_, err := tx.ExecContext(ctx,
-		`insert or replace into addon_terms (rowid, terms) select seq, $2 from addons where id = $1`,
-		addon.ID, strings.Join(termsOf(addon), " "))
+func (s *Store) index(ctx context.Context, tx *sql.Tx, addon *graft.Addon) error {
+	_, err := tx.ExecContext(ctx, s.dialect.terms.put, addon.ID, strings.Join(termsOf(addon), " "))
 	return err
 }
 
 // unindex takes an addon's terms out of the index.
-func unindex(ctx context.Context, tx *sql.Tx, id string) error {
-	_, err := tx.ExecContext(ctx, `delete from addon_terms where rowid = (select seq from addons where id = $1)`, id)
+func (s *Store) unindex(ctx context.Context, tx *sql.Tx, id string) error {
+	_, err := tx.ExecContext(ctx, s.dialect.terms.drop, id)
 	return err
 }
 
-// indexMigration indexes the addons that there were before.
-func indexMigration() *goose.Migration {
-	return goose.NewGoMigration(7, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
-		for last := ""; ; {
-			var id string
-			var document []byte
-			err := tx.QueryRowContext(ctx, `select id, document from addons where id > $1 order by id limit 1`, last).Scan(&id, &document)
-			if errors.Is(err, sql.ErrNoRows) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			addon, err := decodeAddon(id, document)
-			if err != nil {
-				return err
-			}
-			if err := index(ctx, tx, addon); err != nil {
-				return err
-			}
-			last = id
+// indexAll indexes all addons anew.
+func (s *Store) indexAll(ctx context.Context, tx *sql.Tx) error {
+	if _, err := tx.ExecContext(ctx, s.dialect.terms.empty); err != nil {
+		return err
+	}
+	for last := ""; ; {
+		var document []byte
+		err := tx.QueryRowContext(ctx, `select id, document from addons where id > $1 order by id limit 1`, last).Scan(&last, &document)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
 		}
-	}}, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `insert into addon_terms (addon_terms) values ('delete-all')`)
+		if err != nil {
+			return err
+		}
+		addon, err := decodeAddon(last, document)
+		if err != nil {
+			return err
+		}
+		if err := s.index(ctx, tx, addon); err != nil {
+			return err
+		}
+	}
+}
+
+// finishAddons is for addons that came with a seq of their own.
+func (s *Store) finishAddons(ctx context.Context, tx *sql.Tx) error {
+	if s.dialect.resetSeq != "" {
+		if _, err := tx.ExecContext(ctx, s.dialect.resetSeq); err != nil {
+			return err
+		}
+	}
+	return s.indexAll(ctx, tx)
+}
+
+// indexMigration indexes the addons that there were before.
+func (s *Store) indexMigration() *goose.Migration {
+	return goose.NewGoMigration(7, &goose.GoFunc{RunTx: s.indexAll}, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, s.dialect.terms.empty)
 		return err
 	}})
 }

@@ -28,6 +28,14 @@ func sqliteDialect(dir string) dialect {
 			`delete from sqlite_sequence where name = $1`,
 			`insert into sqlite_sequence (name, seq) values ($1, $2)`,
 		},
+		nextSeq: `(select coalesce(max(seq), 0) + 1 from addons)`,
+		terms: termIndex{
+			key: "rowid", matches: `%[1]s.addon_terms match %[2]s`,
+			put:   `insert or replace into addon_terms (rowid, terms) select seq, $2 from addons where id = $1`,
+			drop:  `delete from addon_terms where rowid = (select seq from addons where id = $1)`,
+			empty: `insert into addon_terms (addon_terms) values ('delete-all')`,
+			quote: `"`, or: " OR ", and: " AND ",
+		},
 		explain: func(err error) error { return explainSQLite(err, dir) },
 	}
 }

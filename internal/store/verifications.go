@@ -24,7 +24,7 @@ type Verification struct {
 func (s *Store) EnqueueVerification(ctx context.Context, id string, change func(*graft.Addon) error) (*graft.Addon, error) {
 	var addon *graft.Addon
 	err := s.update(ctx, func(tx *sql.Tx) (err error) {
-		if addon, err = changeAddon(ctx, tx, id, change); err != nil {
+		if addon, err = s.changeAddon(ctx, tx, id, change); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx,
@@ -79,7 +79,7 @@ func (s *Store) FinishVerification(ctx context.Context, v *Verification, change 
 		if err != nil {
 			return err
 		}
-		addon, err = changeAddon(ctx, tx, v.AddonID, change)
+		addon, err = s.changeAddon(ctx, tx, v.AddonID, change)
 		return err
 	})
 	return addon, err
@@ -95,7 +95,7 @@ func (s *Store) RetryVerification(ctx context.Context, v *Verification, at time.
 		if err != nil {
 			return err
 		}
-		_, err = changeAddon(ctx, tx, v.AddonID, func(addon *graft.Addon) error {
+		_, err = s.changeAddon(ctx, tx, v.AddonID, func(addon *graft.Addon) error {
 			addon.Verification = result
 			return nil
 		})
