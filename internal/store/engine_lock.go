@@ -101,8 +101,12 @@ func (l *engineLock) held(ctx context.Context) bool {
 	return l.conn != nil && l.conn.PingContext(ctx) == nil
 }
 
-// release gives the lock back, if it is held. The connection is closed, not
-// given back to the pool: with it ends the lock.
+// unlockTime bounds how long it takes to give the lock back.
+const unlockTime = 2 * time.Second
+
+// release gives the lock back, if it is held, so that the next engine has it at
+// once: a server learns late that a connection was closed. It is closed all the
+// same, and not given back to the pool: with it the lock ends for certain.
 func (l *engineLock) release() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -111,6 +115,9 @@ func (l *engineLock) release() error {
 	}
 	conn := l.conn
 	l.conn = nil
+	ctx, cancel := context.WithTimeout(context.Background(), unlockTime)
+	defer cancel()
+	_, _ = conn.ExecContext(ctx, `select pg_advisory_unlock(`+engineKey+`)`) // if that fails, closing it does
 	err := conn.Raw(func(any) error { return driver.ErrBadConn })
 	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
 		err = nil
