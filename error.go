@@ -19,6 +19,7 @@ const (
 	CodeRefused      Code = "refused"      // nothing was touched, on purpose
 	CodeUnauthorized Code = "unauthorized" // who are you?
 	CodeForbidden    Code = "forbidden"    // you may not
+	CodeConsent      Code = "consent"      // you may, once you agree to the Rights
 	CodeTooLarge     Code = "too_large"    // the body is beyond its limit
 	CodeTooMany      Code = "too_many"     // slow down
 	CodeUpstream     Code = "upstream"     // another server gave a bad answer
@@ -33,7 +34,10 @@ type Error struct {
 	Code     Code
 	Message  string
 	Problems Problems
-	Err      error
+	// Rights are those of an addon that consent is missing for (CodeConsent) or
+	// that a policy denies (CodeForbidden).
+	Rights []Right
+	Err    error
 }
 
 func (e *Error) Error() string {

@@ -1,0 +1,191 @@
+package graft
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// hostPath returns the one spelling of a path on a host by which paths are
+// compared: clean, and below /run where hosts have a link to it.
+func hostPath(name string) string {
+	name = path.Clean("/" + name)
+	if rest, ok := strings.CutPrefix(name, "/var/run"); ok && (rest == "" || rest[0] == '/') {
+		return "/run" + rest
+	}
+	return name
+}
+
+// within is whether a path is a folder or below it.
+func within(name, folder string) bool {
+	return name == folder || folder == "/" || strings.HasPrefix(name, folder+"/")
+}
+
+// readOnly is whether a container can't change what is mounted.
+func (m Mount) readOnly() bool { return slices.Contains(strings.Split(m.Mode, ","), "ro") }
+
+// pathRights adds what it means to mount a path of the host: it is a host_path,
+// a socket of a container runtime, or both when such a socket is in it.
+func pathRights(service, name string, readOnly bool, add func(Right)) {
+	name = path.Clean(name)
+	who := "Service " + service
+	if service == "" {
+		who = "A volume that no service mounts"
+	}
+	if isRuntimeSocket(name) {
+		add(Right{
+			Kind: RightDockerSocket, Target: name, Service: service, Level: RiskCritical, Dangerous: true,
+			Text: fmt.Sprintf("%s uses the socket %s: whoever can has all rights on the host.", who, name),
+		})
+		return // whether it is read-only makes no difference to a socket
+	}
+	if holdsRuntimeSocket(name) {
+		add(Right{
+			Kind: RightDockerSocket, Target: name, Service: service, Level: RiskCritical, Dangerous: true,
+			Text: fmt.Sprintf("%s reaches the container runtime's socket in %s: whoever can has all rights on the host.", who, name),
+		})
+	}
+	right := Right{Kind: RightHostPath, Target: name, Service: service, ReadOnly: readOnly, Level: pathLevel(name, readOnly), Dangerous: true}
+	does := "reads and changes"
+	if readOnly {
+		does = "reads"
+	}
+	right.Text = fmt.Sprintf("%s %s %s on the host.", who, does, name)
+	add(right)
+}
+
+// pathLevel is how bad it is to have a path: where the system, its secrets or
+// other containers are, it is as good as being root.
+func pathLevel(name string, readOnly bool) RiskLevel {
+	const system = "/bin /boot /dev /etc /home /lib /lib32 /lib64 /libx32 /proc /root /run /sbin /sys /usr " +
+		"/var/lib/containerd /var/lib/containers /var/lib/docker /var/lib/graft /var/lib/kubelet /var/lib/rancher " +
+		"/var/spool/cron"
+	level := RiskHigh
+	if readOnly {
+		level = RiskMedium
+	}
+	name = hostPath(name)
+	for folder := range strings.FieldsSeq(system) {
+		if within(name, folder) || within(folder, name) {
+			level = RiskCritical
+			if readOnly {
+				level = RiskHigh
+			}
+		}
+	}
+	return level
+}
+
+// isRuntimeSocket goes by the name of the file: sockets can be moved, and are
+// seldom renamed.
+func isRuntimeSocket(name string) bool {
+	const known = "docker.sock docker-cli.sock containerd.sock podman.sock crio.sock buildkitd.sock dockershim.sock cri-dockerd.sock"
+	base := strings.TrimSuffix(path.Base(name), ".ttrpc")
+	return slices.Contains(strings.Fields(known), base)
+}
+
+// holdsRuntimeSocket is whether a folder has, at some depth, one of the places
+// where runtimes put their sockets.
+func holdsRuntimeSocket(folder string) bool {
+	const places = "/run/docker.sock /var/run/docker.sock /run/containerd/containerd.sock /run/podman/podman.sock " +
+		"/run/crio/crio.sock /run/buildkit/buildkitd.sock /run/k3s/containerd/containerd.sock " +
+		"/run/user/*/docker.sock /run/user/*/podman/podman.sock /run/docker/containerd/containerd.sock"
+	folder = hostPath(folder)
+	for place := range strings.FieldsSeq(places) {
+		for at := place; at != "/"; at = path.Dir(at) {
+			if matched, _ := path.Match(at, folder); matched { // the patterns are good
+				return true
+			}
+		}
+	}
+	return folder == "/"
+}
+
+// deviceRight is what it means to be given a device, or all devices in a folder.
+func deviceRight(service, name string) Right {
+	name = path.Clean(name)
+	right := Right{
+		Kind: RightDevice, Target: name, Service: service, Level: RiskHigh, Dangerous: true,
+		Text: fmt.Sprintf("Service %s uses the device %s of the host.", service, name),
+	}
+	// Whoever has a disk or the memory has everything that is on it.
+	const whole = "sd hd vd xvd nvme mmcblk dm- mapper disk block loop md mem kmem port kvm vhost"
+	short, inDev := strings.CutPrefix(name, "/dev/")
+	if !inDev || slices.ContainsFunc(strings.Fields(whole), func(prefix string) bool { return strings.HasPrefix(short, prefix) }) {
+		right.Level = RiskCritical
+	}
+	return right
+}
+
+// volumeRights finds the volumes that are a path of the host by another name:
+// what a driver mounts is up to its options.
+func (d *Descriptor) volumeRights(add func(Right)) {
+	for _, v := range d.AllVolumes() {
+		paths, readOnly := volumePaths(&v)
+		if len(paths) == 0 {
+			continue
+		}
+		mounted := false
+		for i := range d.Services {
+			for _, text := range d.Services[i].Volumes {
+				m, err := ParseMount(text)
+				if err != nil || m.Bind || m.Source != v.Name {
+					continue
+				}
+				mounted = true
+				for _, name := range paths {
+					pathRights(d.Services[i].Name, name, readOnly || m.readOnly(), add)
+				}
+			}
+		}
+		for _, name := range paths {
+			if !mounted {
+				pathRights("", name, readOnly, add)
+			}
+		}
+	}
+}
+
+// volumePaths returns the paths of the host that are in a volume. The options of
+// the local driver are those of mount(8): type, device and o. Of other drivers
+// only their authors know what their options mean, so every path counts.
+func volumePaths(v *Volume) (paths []string, readOnly bool) {
+	if v.Driver != driverLocal && v.Driver != driverBridge && v.Driver != "" {
+		for _, key := range slices.Sorted(maps.Keys(v.DriverOpts)) {
+			for _, word := range strings.FieldsFunc(v.DriverOpts[key], func(r rune) bool { return strings.ContainsRune(" \t=,:;", r) }) {
+				if path.IsAbs(word) {
+					paths = append(paths, path.Clean(word))
+				}
+			}
+		}
+		return paths, false
+	}
+	options := strings.Split(strings.ToLower(v.DriverOpts["o"]), ",")
+	for i := range options {
+		options[i] = strings.TrimSpace(options[i])
+	}
+	bound := slices.Contains(options, "bind") || slices.Contains(options, "rbind") // whatever the type says
+	kind, device := strings.ToLower(v.DriverOpts["type"]), v.DriverOpts["device"]
+	readOnly = slices.Contains(options, "ro")
+	switch {
+	case bound && path.IsAbs(device):
+		return []string{path.Clean(device)}, readOnly
+	case bound:
+		return []string{"/"}, readOnly
+	case kind == "" && device == "":
+		return nil, false // a folder of the driver's own
+	case slices.Contains([]string{"tmpfs", "ramfs", "nfs", "nfs4", "cifs", "smb3"}, kind):
+		return nil, false // memory, or a share of another host
+	case kind == "proc":
+		return []string{"/proc"}, readOnly
+	case kind == "sysfs":
+		return []string{"/sys"}, readOnly
+	case strings.HasPrefix(kind, "dev"):
+		return []string{"/dev"}, readOnly
+	case path.IsAbs(device):
+		return []string{path.Clean(device)}, readOnly // such as a disk
+	}
+	return []string{"/"}, readOnly // such as an overlay over anything
+}
