@@ -26,6 +26,8 @@ type Addon struct {
 	Publisher    string        `json:"publisher,omitempty"` // name of the principal who published it
 	Kind         Kind          `json:"kind,omitempty"`
 	Replaces     []string      `json:"replaces,omitempty"` // well-known components
+	Rights       []Right       `json:"rights,omitzero"`    // what it may do to a host; nil: see Descriptor.Rights
+	Risk         RiskLevel     `json:"risk,omitempty"`
 	Verification *Verification `json:"verification,omitempty"`
 	Review       *Review       `json:"review,omitempty"`
 	// Yanked is why nobody should install this version any more: it is chosen

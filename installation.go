@@ -56,6 +56,11 @@ type Installation struct {
 	// Supersede is whether its plugins may take the place of plugins that other
 	// addons have put there before.
 	Supersede bool `json:"supersede,omitempty"`
+	// Rights are what it may do to this host, and Consent what somebody agreed to
+	// of it; nil: nothing needed that.
+	Rights  []Right   `json:"rights,omitzero"`
+	Risk    RiskLevel `json:"risk,omitempty"`
+	Consent *Consent  `json:"consent,omitempty"`
 	// Generation grows with every change of the spec.
 	Generation int64 `json:"generation"`
 	// Activated is whether it ever was active or partially active.
@@ -187,6 +192,11 @@ type InstallRequest struct {
 	// Plan is the hash of the plan that was agreed to: if it is another one by
 	// now, the request is refused. Empty: any plan will do.
 	Plan string `json:"plan,omitempty"`
+	// Consent is what is agreed to of the addon's rights, each as ParseGrant reads
+	// it.
+	Consent []string `json:"consent,omitempty"`
+	// By is the name of who asks. It is not sent: the server knows it.
+	By string `json:"-"`
 }
 
 // SwapWay is how a plugin takes a component's place. The set is closed.
@@ -224,6 +234,13 @@ type Plan struct {
 	// Refusal is why the engine would do nothing, or, for an addon that has been
 	// up, no more than what the operations say.
 	Refusal string `json:"refusal,omitempty"`
+	// Rights are what the addon may do to this host. Missing are those of them that
+	// need consent and have none, Denied those that the policy denies: with either
+	// the addon is not installed.
+	Rights  []Right   `json:"rights"`
+	Risk    RiskLevel `json:"risk,omitempty"`
+	Missing []Right   `json:"missing"`
+	Denied  []Right   `json:"denied"`
 	// Text is the plan for people, one operation a line.
 	Text string `json:"text"`
 }

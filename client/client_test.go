@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,6 +139,26 @@ func TestRequests(t *testing.T) {
 			_, err := c.InstallWith(ctx, graft.InstallRequest{MarketplaceID: addonID, Supersede: true, Plan: "sha256:7a"})
 			return err
 		}, 201, installation, `POST /api/v1/addons {"marketplace_id":"` + addonID + `","supersede":true,"plan":"sha256:7a"}`},
+		{"InstallWith consent", func(ctx context.Context, c *client.Client) error {
+			_, err := c.InstallWith(ctx, graft.InstallRequest{MarketplaceID: addonID, Consent: []string{"privileged"}, By: "me"})
+			return err
+		}, 201, installation, `POST /api/v1/addons {"marketplace_id":"` + addonID + `","consent":["privileged"]}`},
+		{"Policy", func(ctx context.Context, c *client.Client) error {
+			policy, err := c.Policy(ctx)
+			if err == nil && policy.Rights[graft.RightDevice] != graft.PolicyDeny {
+				t.Errorf("got policy %+v", policy)
+			}
+			return err
+		}, 200, `{"rights":{"device":"deny"},"registries":[],"host_paths":[]}`, `GET /api/v1/policy `},
+		{"SetPolicy", func(ctx context.Context, c *client.Client) error {
+			policy, err := c.SetPolicy(ctx, graft.Policy{HostPaths: []string{"/srv"}})
+			if err == nil && len(policy.HostPaths) != 1 {
+				t.Errorf("got policy %+v", policy)
+			}
+			return err
+		}, 200, `{"rights":{},"registries":[],"host_paths":["/srv"]}`, `PUT /api/v1/policy {"rights":{"capability":"ask","device":"ask",` +
+			`"docker_socket":"ask","foreign_registry":"ask","host_network":"ask","host_path":"ask","host_port":"allow","privileged":"ask",` +
+			`"replaces_component":"allow"},"registries":[],"host_paths":["/srv"]}`},
 		{"PlanInstallWith", func(ctx context.Context, c *client.Client) error {
 			plan, err := c.PlanInstallWith(ctx, graft.InstallRequest{MarketplaceID: addonID, Supersede: true})
 			if err == nil && plan.Hash != "sha256:7a" {
@@ -427,5 +448,17 @@ func TestNewRefuses(t *testing.T) {
 		} else if strings.Contains(err.Error(), "secret") {
 			t.Errorf("the password is in %q", err)
 		}
+	}
+}
+
+// Which consent is missing can be read from the error.
+func TestMissingConsent(t *testing.T) {
+	t.Parallel()
+	c, _ := serve(t, answer(403, `{"code":403,"status":"Forbidden","error_code":"consent","message":"m",
+		"rights":[{"kind":"host_path","target":"/srv","read_only":true,"level":"medium","dangerous":true,"text":"t"}]}`))
+	_, err := c.Install(t.Context(), addonID)
+	var e *graft.Error
+	if !errors.As(err, &e) || e.Code != graft.CodeConsent || !slices.Equal(graft.GrantsFor(e.Rights), []string{"host_path:/srv:ro"}) {
+		t.Errorf("error is %+v", err)
 	}
 }

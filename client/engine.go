@@ -29,7 +29,9 @@ func (c *Client) Install(ctx context.Context, marketplaceID string) (*graft.Inst
 
 // InstallWith is Install with everything that can be said about it.
 // graft.CodeConflict says, among others, that the plan is not the one that the
-// request agrees to any more; then nothing was installed.
+// request agrees to any more; then nothing was installed. graft.CodeConsent says
+// that the request has to agree to the error's Rights: graft.GrantsFor makes the
+// consent of them.
 func (c *Client) InstallWith(ctx context.Context, request graft.InstallRequest) (*graft.Installation, error) {
 	body, err := installBody(request)
 	if err != nil {

@@ -32,6 +32,7 @@ type errorBody struct {
 	Errors    any            `json:"errors"`
 	ErrorCode graft.Code     `json:"error_code"`
 	Problems  graft.Problems `json:"problems"`
+	Rights    []graft.Right  `json:"rights"`
 }
 
 // decodeError makes an Error of an answer that is none of 2xx.
@@ -39,7 +40,7 @@ func decodeError(where string, status int, body []byte) *graft.Error {
 	var b errorBody
 	err := json.Unmarshal(body, &b)
 	ours := err == nil && b.Status != ""
-	e := &graft.Error{Code: b.ErrorCode, Message: b.Message, Problems: b.Problems}
+	e := &graft.Error{Code: b.ErrorCode, Message: b.Message, Problems: b.Problems, Rights: b.Rights}
 	if e.Code == "" {
 		e.Code = codeOf(status, b.Message, ours)
 	}

@@ -67,6 +67,7 @@ type Engine interface {
 	Installations
 	Operations
 	Journal
+	Policies
 }
 
 // Installations are what users of an engine change and watch.
@@ -93,6 +94,13 @@ type Operations interface {
 	Logs(ctx context.Context, id, service string, options driver.LogOptions, w io.Writer) error
 	// Ready returns why the engine can't do its work just now.
 	Ready(ctx context.Context) error
+}
+
+// Policies are what an engine's operators let addons do to its host.
+type Policies interface {
+	Policy(ctx context.Context) (*graft.Policy, error)
+	// SetPolicy replaces the policy as a whole; what it leaves out gets its default.
+	SetPolicy(ctx context.Context, policy graft.Policy) (*graft.Policy, error)
 }
 
 // Journal is what happened, and what happens, to an installation, or to all with

@@ -169,7 +169,7 @@ func readChoice(w http.ResponseWriter, r *http.Request, name string, choices ...
 
 // readInstall reads what somebody wants installed.
 func readInstall(w http.ResponseWriter, r *http.Request) (graft.InstallRequest, error) {
-	const id, supersede, plan = "marketplace_id", "supersede", "plan"
+	const id, supersede, plan, consent = "marketplace_id", "supersede", "plan", "consent"
 	var request graft.InstallRequest
 	f, err := readFields(w, r)
 	if err != nil {
@@ -182,7 +182,12 @@ func readInstall(w http.ResponseWriter, r *http.Request) (graft.InstallRequest, 
 	if request.Plan, hashed = f.string(plan); hashed && !graft.IsPlanHash(request.Plan) {
 		f.bad(plan, "Not the hash of a plan: sha256: and 64 hex digits.")
 	}
-	if err := f.err(id, supersede, plan); err != nil {
+	f.get(consent, &request.Consent, "Not a valid list of strings.")
+	_, problems := graft.ParseGrants(request.Consent)
+	for _, p := range problems {
+		f.problems = append(f.problems, graft.Problem{Path: append([]string{consent}, p.Path...), Message: p.Message})
+	}
+	if err := f.err(id, supersede, plan, consent); err != nil {
 		return request, err
 	}
 	var ok bool

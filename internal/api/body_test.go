@@ -12,6 +12,8 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/graftplatform/graft"
 )
 
@@ -92,13 +94,16 @@ var somePlan = "sha256:" + strings.Repeat("7a", 32)
 // What somebody wants installed reaches the engine, dry run or not.
 func TestInstallRequest(t *testing.T) {
 	t.Parallel()
-	want := graft.InstallRequest{MarketplaceID: someID, Supersede: true, Plan: somePlan}
+	want := graft.InstallRequest{
+		MarketplaceID: someID, Supersede: true, Plan: somePlan, Consent: []string{"docker_socket", "host_path:/srv"}, By: "anonymous",
+	}
 	for _, query := range []string{"", "?dry_run=true"} {
 		_, engine := newFakes()
-		body := `{"marketplace_id":"` + strings.ToUpper(someID) + `","supersede":true,"plan":"` + somePlan + `"}`
+		body := `{"marketplace_id":"` + strings.ToUpper(someID) + `","supersede":true,"plan":"` + somePlan + `",
+			"consent":["docker_socket","host_path:/srv"]}`
 		ask(t, NewEngine(engine, Options{}), "POST", "/api/v1/addons"+query, body)
-		if engine.asked != want {
-			t.Errorf("%q: the engine was asked for %+v, want %+v", query, engine.asked, want)
+		if diff := cmp.Diff(want, engine.asked); diff != "" {
+			t.Errorf("%q: the engine was asked for something else (-want +got):\n%s", query, diff)
 		}
 	}
 }

@@ -109,6 +109,8 @@ func TestAnswersMatchSchemas(t *testing.T) {
 	if err := json.Unmarshal(published.Body.Bytes(), &installed.Descriptor); err != nil {
 		t.Fatal(err)
 	}
+	installed.Rights, installed.Risk = []graft.Right{graft.HostNetwork("s", "w")}, graft.RiskHigh
+	installed.Consent = &graft.Consent{Grants: []string{"host_network"}, Rights: installed.Rights, Images: map[string]string{"s": "i@sha256:0"}, By: "a"}
 	engine.inst = &installed
 	code, gap := 1, int64(180)
 	event, err := json.Marshal(graft.Event{
@@ -129,6 +131,7 @@ func TestAnswersMatchSchemas(t *testing.T) {
 		{engineAPI, "Plan", ask(t, engineAPI, "GET", "/api/v1/addons/"+someID+"/plan", "").Body.Bytes()},
 		{engineAPI, "Plan", ask(t, engineAPI, "POST", "/api/v1/addons?dry_run=true", `{"marketplace_id":"`+someID+`"}`).Body.Bytes()},
 		{engineAPI, "Event", event},
+		{engineAPI, "Policy", ask(t, engineAPI, "GET", "/api/v1/policy", "").Body.Bytes()},
 		{engineAPI, "Version", ask(t, engineAPI, "GET", "/api/v1/version", "").Body.Bytes()},
 		{engineAPI, "Error", ask(t, engineAPI, "PATCH", "/api/v1/addons/"+someID, "{}").Body.Bytes()},
 	} {

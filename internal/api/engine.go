@@ -33,6 +33,11 @@ func (e *engine) install(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	caller, err := e.caller(r)
+	if err != nil {
+		return err
+	}
+	request.By = caller.Name
 	if dryRun {
 		plan, err := e.engine.PlanInstall(r.Context(), request)
 		return writePlan(w, plan, err)
@@ -111,6 +116,9 @@ func writePlan(w http.ResponseWriter, plan *graft.Plan, err error) error {
 	shown.Images = notNil(shown.Images)
 	shown.Swaps = notNil(shown.Swaps)
 	shown.Conflicts = notNil(shown.Conflicts)
+	shown.Rights = notNil(shown.Rights)
+	shown.Missing = notNil(shown.Missing)
+	shown.Denied = notNil(shown.Denied)
 	return writeJSON(w, http.StatusOK, shown)
 }
 

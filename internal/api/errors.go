@@ -25,7 +25,7 @@ func statusOf(code graft.Code) int {
 		return http.StatusConflict
 	case graft.CodeUnauthorized:
 		return http.StatusUnauthorized
-	case graft.CodeForbidden:
+	case graft.CodeForbidden, graft.CodeConsent:
 		return http.StatusForbidden
 	case graft.CodeTooLarge:
 		return http.StatusRequestEntityTooLarge
@@ -49,6 +49,8 @@ type errorBody struct {
 	Errors    map[string]any `json:"errors,omitempty"`
 	ErrorCode graft.Code     `json:"error_code"`
 	Problems  graft.Problems `json:"problems,omitempty"`
+	// Rights are those that consent is missing for, or that a policy denies.
+	Rights []graft.Right `json:"rights,omitempty"`
 	// Checks is what /readyz found.
 	Checks map[string]string `json:"checks,omitempty"`
 }
@@ -117,6 +119,7 @@ func describe(err error) errorBody {
 		return newBody(http.StatusInternalServerError, graft.CodeInternal, "")
 	}
 	body := newBody(statusOf(e.Code), e.Code, e.Message)
+	body.Rights = e.Rights
 	if len(e.Problems) > 0 {
 		in := "json"
 		if errors.As(err, &query) {

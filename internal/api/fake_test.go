@@ -132,6 +132,7 @@ type fakeEngine struct {
 	status  string
 	removed bool
 	asked   graft.InstallRequest  // of Install and PlanInstall
+	policy  graft.Policy          // that was set
 	during  func(context.Context) // runs in WaitInstallation
 	output  func(ctx context.Context, service string, o driver.LogOptions, w io.Writer) error
 
@@ -164,6 +165,8 @@ func (e *fakeEngine) PlanInstall(_ context.Context, request graft.InstallRequest
 		Images:    []graft.PlannedImage{{Image: "i", Services: []string{"s"}, Size: 1}},
 		Swaps:     []graft.PlannedSwap{{Component: "c", Service: "s", Back: true, Way: graft.SwapCold, Reason: "r"}},
 		Conflicts: []graft.PlannedConflict{{Kind: "port", Name: "80/tcp", Holder: "h", Text: "t"}},
+		Rights:    []graft.Right{graft.HostNetwork("s", "w")}, Risk: graft.RiskHigh,
+		Missing: []graft.Right{graft.HostNetwork("s", "w")}, Denied: []graft.Right{graft.ReplacesComponent("s", "c")},
 	}, e.err
 }
 
@@ -197,6 +200,16 @@ func (e *fakeEngine) Delete(context.Context, string) (*graft.Installation, error
 
 func (e *fakeEngine) Plan(context.Context, string) (*graft.Plan, error) {
 	return &graft.Plan{Addon: "a"}, e.err
+}
+
+func (e *fakeEngine) Policy(context.Context) (*graft.Policy, error) {
+	return graft.DefaultPolicy(), e.err
+}
+
+func (e *fakeEngine) SetPolicy(_ context.Context, policy graft.Policy) (*graft.Policy, error) {
+	e.policy = policy
+	policy.SetDefaults()
+	return &policy, e.err
 }
 
 func (e *fakeEngine) Components(context.Context) ([]graft.Component, error) { return nil, e.err }

@@ -37,6 +37,7 @@ func TestSchemasKnowEveryField(t *testing.T) {
 		"StatusDetails": graft.StatusDetails{}, "Withdrawal": graft.Withdrawal{}, "ServiceStatus": graft.ServiceStatus{},
 		"PullStatus": graft.PullStatus{}, "Event": graft.Event{}, "Plan": graft.Plan{}, "PlannedSwap": graft.PlannedSwap{},
 		"PlannedImage": graft.PlannedImage{}, "PlannedConflict": graft.PlannedConflict{}, "Component": graft.Component{},
+		"Right": graft.Right{}, "Consent": graft.Consent{}, "Policy": graft.Policy{},
 	} {
 		schema, ok := schemas[name].(map[string]any)
 		if !ok {

@@ -50,6 +50,8 @@ func engineRoutes(s *service, e *engine) []route {
 		{http.MethodGet, addon + "/logs", graft.PermitRead, e.logs},
 		{http.MethodGet, addon + "/events", graft.PermitRead, e.eventsOf},
 		{http.MethodGet, "/api/v1/components", graft.PermitRead, e.components},
+		{http.MethodGet, "/api/v1/policy", graft.PermitRead, e.policy},
+		{http.MethodPut, "/api/v1/policy", graft.PermitOperate, e.setPolicy},
 		{http.MethodGet, "/api/v1/events", graft.PermitRead, e.events},
 	}...)
 }

@@ -25,6 +25,7 @@ func requestsFor(h http.Handler) []request {
 		"POST /api/v1/addons":                    `{"marketplace_id":"` + someID + `"}`,
 		"PATCH /api/v1/addons/{id}":              `{"status":"disabling"}`,
 		"PATCH /api/v1/marketplace/names/{name}": `{"publisher":"p"}`,
+		"PUT /api/v1/policy":                     `{"rights":{"device":"deny"}}`,
 	}
 	var requests []request
 	for _, c := range h.(*service).routes {
@@ -77,7 +78,7 @@ func TestEveryRouteMapsEveryError(t *testing.T) {
 		graft.CodeMalformed: 400, graft.CodeInvalid: 422, graft.CodeExists: 400, graft.CodeNotFound: 404,
 		graft.CodeConflict: 409, graft.CodeRefused: 409, graft.CodeUnauthorized: 401, graft.CodeForbidden: 403,
 		graft.CodeTooLarge: 413, graft.CodeTooMany: 429, graft.CodeUpstream: 502, graft.CodeUnavailable: 503,
-		graft.CodeInternal: 500,
+		graft.CodeInternal: 500, graft.CodeConsent: 403,
 	}
 	for code, status := range statuses {
 		t.Run(string(code), func(t *testing.T) {

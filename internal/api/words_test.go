@@ -59,6 +59,9 @@ func TestSchemasKnowEveryWord(t *testing.T) {
 		{"Event", "type", "EventType", nil},
 		{"Event", "outcome", "Outcome", []string{"failed", "interrupted"}},
 		{"Event", "way", "SwapWay", nil},
+		{"Right", "kind", "RightKind", nil},
+		{"Right", "level", "RiskLevel", nil},
+		{"Error", "error_code", "Code", nil},
 	} {
 		properties := schemas[c.schema].(map[string]any)["properties"].(map[string]any)
 		var got []string

@@ -26,11 +26,12 @@ type fakeAPI struct {
 	installations []*graft.Installation
 	removed       []*graft.Installation
 	ids           int
+	policy        *graft.Policy
 }
 
 // newFakeAPI returns the URL of a server.
 func newFakeAPI(t testing.TB) string {
-	api := &fakeAPI{}
+	api := &fakeAPI{policy: graft.DefaultPolicy()}
 	server := httptest.NewServer(api.handler())
 	t.Cleanup(server.Close)
 	return server.URL
@@ -59,6 +60,8 @@ func (f *fakeAPI) handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/events", f.events)
 	mux.HandleFunc("GET /api/v1/addons/{id}/events", f.events)
 	mux.HandleFunc("GET /api/v1/components", f.components)
+	mux.HandleFunc("GET /api/v1/policy", f.showPolicy)
+	mux.HandleFunc("PUT /api/v1/policy", f.setPolicy)
 	mux.HandleFunc("GET /api/v1/version", func(w http.ResponseWriter, _ *http.Request) {
 		send(w, 200, map[string]string{"version": "v9.9.9", "plane": "root"})
 	})
@@ -201,7 +204,9 @@ func (f *fakeAPI) install(w http.ResponseWriter, r *http.Request) {
 		fail(w, 409, graft.CodeRefused, "the addon is not approved")
 		return
 	case r.FormValue("dry_run") == "true":
-		send(w, 200, planOf(f.addons[n], body.Supersede))
+		send(w, 200, f.withRights(planOf(f.addons[n], body.Supersede), f.addons[n], body.Consent))
+		return
+	case f.refuses(w, f.addons[n], body.Consent):
 		return
 	case body.Plan != "" && body.Plan != planOf(f.addons[n], body.Supersede).Hash:
 		fail(w, 409, graft.CodeConflict, "the plan is another one now")

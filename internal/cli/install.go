@@ -22,8 +22,12 @@ name the latest approved version, or the highest one in a range.
 
 It fails unless every service runs; the reasons and the last log lines are
 printed. With --plan it is refused unless it would do what "graft plan" showed
-under that hash.`,
-		Example: "  graft install hello\n  graft install hello@^1.2\n  graft install --dry-run scheduler\n  graft install scheduler --plan sha256:…",
+under that hash.
+
+What an addon may do to the host, such as to use the Docker socket, needs your
+consent: on a terminal you are asked, else --allow gives it. "graft show" and
+"graft plan" list it.`,
+		Example: "  graft install hello\n  graft install hello@^1.2\n  graft install --dry-run scheduler\n  graft install scheduler --plan sha256:…\n  graft install suite --allow docker_socket --allow host_path:/srv/suite",
 		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -33,6 +37,9 @@ under that hash.`,
 			case !graft.IsPlanHash(request.Plan):
 				return usagef("%q is not the hash of a plan: sha256: and 64 hex digits, as \"graft plan\" prints it", request.Plan)
 			}
+			if err := checkAllow(request.Consent); err != nil {
+				return err
+			}
 			id, err := p.marketplaceID(cmd.Context(), args[0])
 			if err != nil {
 				return err
@@ -41,13 +48,14 @@ under that hash.`,
 			if dryRun {
 				return p.planInstall(cmd.Context(), args[0], request)
 			}
-			return p.install(cmd.Context(), request, &w)
+			return p.install(cmd.Context(), args[0], request, &w)
 		},
 	}
 	w.register(cmd)
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only print what would be done")
 	cmd.Flags().StringVar(&request.Plan, "plan", "", "install only if the plan still has this `hash`")
 	registerSupersede(cmd, &request.Supersede)
+	registerAllow(cmd, &request.Consent)
 	return cmd
 }
 
@@ -75,12 +83,13 @@ func (p *program) marketplaceID(ctx context.Context, nameOrID string) (string, e
 	return addon.ID, nil
 }
 
-func (p *program) install(ctx context.Context, request graft.InstallRequest, w *waiting) error {
+// install installs what was asked for under that name.
+func (p *program) install(ctx context.Context, name string, request graft.InstallRequest, w *waiting) error {
 	c, err := p.engineClient()
 	if err != nil {
 		return err
 	}
-	i, err := c.InstallWith(ctx, request)
+	i, err := p.installAgreed(ctx, c, name, request)
 	if err != nil {
 		return p.noSuchAddon(err, request.MarketplaceID)
 	}

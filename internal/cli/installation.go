@@ -137,6 +137,10 @@ func printInstallation(w io.Writer, i *graft.Installation) {
 		field(w, "Reason", d.Reason)
 		field(w, "Last outcome", string(d.Outcome))
 	}
+	field(w, "Risk", string(i.Risk))
+	if c := i.Consent; c != nil {
+		field(w, "Consent", fmt.Sprintf("%s, by %s on %s", strings.Join(graft.GrantsFor(c.Rights), ", "), c.By, date(c.At)))
+	}
 	field(w, "Installed", date(i.CreatedAt))
 	fmt.Fprintln(w)
 	row(w, "SERVICE", "STATE", "RESTARTS", "PORTS", "REPLACES", "REASON")

@@ -12,7 +12,7 @@ import (
 )
 
 func (p *program) planCommand() *cobra.Command {
-	var supersede bool
+	var request graft.InstallRequest
 	cmd := &cobra.Command{
 		Use:   "plan NAME|ID",
 		Short: "Show what the engine would do next for an addon",
@@ -20,19 +20,27 @@ func (p *program) planCommand() *cobra.Command {
 left to do; for another one of the marketplace, what installing it would do.
 Each operation has its cause. Nothing is changed.
 
+What the addon may do to the host is listed, with the consent that it needs.
+
 The plan to install something has a hash. "graft install --plan HASH" installs
 it only if it would still do just that.`,
 		Example: "  graft plan hello",
 		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.plan(cmd.Context(), args[0], supersede)
+			if err := checkAllow(request.Consent); err != nil {
+				return err
+			}
+			return p.plan(cmd.Context(), args[0], request)
 		},
 	}
-	registerSupersede(cmd, &supersede)
+	registerSupersede(cmd, &request.Supersede)
+	registerAllow(cmd, &request.Consent)
 	return cmd
 }
 
-func (p *program) plan(ctx context.Context, nameOrID string, supersede bool) error {
+// plan prints what is next for an installation, or what request would lead to for
+// an addon that is none.
+func (p *program) plan(ctx context.Context, nameOrID string, request graft.InstallRequest) error {
 	c, err := p.engineClient()
 	if err != nil {
 		return err
@@ -41,7 +49,8 @@ func (p *program) plan(ctx context.Context, nameOrID string, supersede bool) err
 	if graft.ErrorCode(missing) == graft.CodeNotFound {
 		id, err := p.marketplaceID(ctx, nameOrID)
 		if err == nil {
-			err = p.planInstall(ctx, nameOrID, graft.InstallRequest{MarketplaceID: id, Supersede: supersede})
+			request.MarketplaceID = id
+			err = p.planInstall(ctx, nameOrID, request)
 		}
 		if graft.ErrorCode(err) == graft.CodeNotFound {
 			return graft.WrapError(graft.CodeNotFound, err, "%s\n%s",
@@ -76,9 +85,10 @@ func (p *program) planInstall(ctx context.Context, name string, request graft.In
 	return p.print(plan, func(w io.Writer) {
 		fmt.Fprintf(w, "%s is not installed; this would install it:\n", oneLine(plan.Addon))
 		printPlan(w, plan)
-		if plan.Refusal == "" && len(plan.Conflicts) == 0 && plan.Hash != "" {
-			fmt.Fprintf(w, "\ngraft install %s%s --plan %s\n", argument(name, request.MarketplaceID),
-				map[bool]string{true: " --supersede"}[request.Supersede], oneLine(plan.Hash))
+		if plan.Refusal == "" && len(plan.Conflicts) == 0 && len(plan.Denied) == 0 && plan.Hash != "" {
+			fmt.Fprintf(w, "\ngraft install %s%s%s --plan %s\n", argument(name, request.MarketplaceID),
+				map[bool]string{true: " --supersede"}[request.Supersede],
+				allowFlags(append(request.Consent, graft.GrantsFor(plan.Missing)...)), oneLine(plan.Hash))
 		}
 	})
 }
@@ -116,6 +126,10 @@ func printPlan(w io.Writer, plan *graft.Plan) {
 	printPlannedImages(w, plan.Images)
 	printSwaps(w, plan.Swaps)
 	printConflicts(w, plan.Conflicts)
+	if len(plan.Rights) > 0 {
+		fmt.Fprintf(w, "\nRisk: %s\n", plan.Risk)
+		printRights(w, plan.Rights, consentState(plan))
+	}
 	if plan.Hash != "" {
 		fmt.Fprintf(w, "\nHash: %s\n", oneLine(plan.Hash))
 	}

@@ -139,11 +139,16 @@ func findings(a *graft.Addon) string {
 }
 
 func printPublished(w io.Writer, a *graft.Addon) {
-	row(w, "ADDON", "ID", "STATUS", "VERSION")
-	row(w, a.Name, a.ID, string(a.Status), a.Version)
+	rights, risk := addonRights(a)
+	row(w, "ADDON", "ID", "STATUS", "VERSION", "RISK")
+	row(w, a.Name, a.ID, string(a.Status), a.Version, string(risk))
 	fmt.Fprintln(w)
 	printImages(w, a)
 	printChecks(w, a)
+	if len(rights) > 0 {
+		fmt.Fprintln(w)
+		printRights(w, rights, nil)
+	}
 }
 
 // printImages writes a table of the services with digest or reason.

@@ -51,11 +51,17 @@ func printAddon(w io.Writer, a *graft.Addon) {
 	field(w, "Homepage", a.Homepage)
 	field(w, "Planes", joined(a.Planes))
 	field(w, "Platforms", joined(a.Platforms))
+	rights, risk := addonRights(a)
+	field(w, "Risk", string(risk))
 	field(w, "Published", date(a.CreatedAt))
 	for _, warning := range a.Warnings {
 		field(w, "Warning", warning.String())
 	}
 	fmt.Fprintln(w)
+	if len(rights) > 0 {
+		printRights(w, rights, nil)
+		fmt.Fprintln(w)
+	}
 	printImages(w, a)
 	fmt.Fprintln(w)
 	row(w, "SERVICE", "PORTS", "VOLUMES", "NETWORKS", "PLATFORMS")

@@ -109,11 +109,19 @@ func (h *harness) stop() {
 // install installs a descriptor whose images are all approved.
 func (h *harness) install(descriptor string) *graft.Installation {
 	h.t.Helper()
-	inst, err := h.engine.Install(context.Background(), graft.InstallRequest{MarketplaceID: h.publish(descriptor)})
+	inst, err := h.engine.Install(context.Background(), h.request(descriptor))
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	return inst
+}
+
+// request publishes a descriptor and asks for it, with all the consent that it
+// needs.
+func (h *harness) request(descriptor string) graft.InstallRequest {
+	h.t.Helper()
+	id := h.publish(descriptor)
+	return graft.InstallRequest{MarketplaceID: id, Consent: graft.GrantsFor(h.catalog[id].Descriptor.Rights())}
 }
 
 // publish puts an addon into the catalogue and returns its id there.

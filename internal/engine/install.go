@@ -13,8 +13,10 @@ import (
 // Install makes an approved addon an installation of this orchestrator and
 // returns it at once; the engine does the rest. Errors: CodeExists when it is
 // installed, CodeNotFound, CodeRefused when another addon is in the place of a
-// component, CodeConflict when it can't be installed here or the plan is not
-// the one that was agreed to, and those of the catalogue.
+// component, CodeConsent when it needs more consent than the request has,
+// CodeForbidden when the policy denies what it may do, CodeConflict when it can't
+// be installed here or the plan is not the one that was agreed to, and those of
+// the catalogue.
 func (e *Engine) Install(ctx context.Context, request graft.InstallRequest) (*graft.Installation, error) {
 	if err := e.notInstalled(ctx, request.MarketplaceID); err != nil {
 		return nil, err
@@ -23,7 +25,19 @@ func (e *Engine) Install(ctx context.Context, request graft.InstallRequest) (*gr
 	if err != nil {
 		return nil, err
 	}
-	if err := e.mayBegin(ctx, inst, request); err != nil {
+	w, unseen := e.world(ctx)
+	decision, err := e.decide(ctx, w, inst, &request)
+	if err != nil {
+		return nil, err
+	}
+	if err := permitted(inst, decision); err != nil {
+		e.log.Info("installation refused", "addon", inst.Name, "by", request.By, "denied", graft.GrantsFor(decision.Denied), "missing", graft.GrantsFor(decision.Missing))
+		return nil, err
+	}
+	if unseen != nil && request.Plan != "" {
+		return nil, unseen
+	}
+	if err := e.mayBegin(ctx, w, inst, request); err != nil {
 		return nil, err
 	}
 	if err := e.store.CreateInstallation(ctx, inst); err != nil {
@@ -38,14 +52,11 @@ func (e *Engine) Install(ctx context.Context, request graft.InstallRequest) (*gr
 
 // mayBegin returns why an installation must not even begin: it would take from
 // another addon what that has, or its plan is not the one that was agreed to.
-// While the runtime is away nothing can be said, and nothing needs to be.
-func (e *Engine) mayBegin(ctx context.Context, inst *graft.Installation, request graft.InstallRequest) error {
-	w, err := e.world(ctx)
-	if err != nil && request.Plan == "" {
-		return nil // it waits for the runtime, and is planned then
-	}
-	if err != nil {
-		return err
+// While the runtime is away, w is nil: nothing can be said, and nothing needs to
+// be, as it waits for the runtime and is planned then.
+func (e *Engine) mayBegin(ctx context.Context, w *world, inst *graft.Installation, request graft.InstallRequest) error {
+	if w == nil {
+		return nil
 	}
 	w.installs = append(w.installs, *inst)
 	if p := planFor(w, inst); p.code == graft.CodeRefused {
@@ -74,12 +85,17 @@ func (e *Engine) PlanInstall(ctx context.Context, request graft.InstallRequest) 
 	if err != nil {
 		return nil, err
 	}
+	decision, err := e.decide(ctx, w, inst, &request)
+	if err != nil {
+		return nil, err
+	}
 	w.installs = append(w.installs, *inst)
 	answer, err := e.preview(ctx, w, inst, e.portTaken)
 	if err != nil {
 		return nil, err
 	}
 	answer.InstallationID = ""
+	tell(answer, inst, decision)
 	return answer, nil
 }
 

@@ -24,6 +24,10 @@ func (p *plan) public() *graft.Plan {
 		Swaps:          append([]graft.PlannedSwap{}, p.swaps...),
 		Conflicts:      []graft.PlannedConflict{},
 		Refusal:        p.refusal,
+		Rights:         append([]graft.Right{}, p.installation.Rights...),
+		Risk:           graft.Risk(p.installation.Rights),
+		Missing:        []graft.Right{},
+		Denied:         []graft.Right{},
 	}
 	for _, o := range p.operations {
 		out.Operations = append(out.Operations, graft.Operation{Kind: string(o.kind), Target: o.target, Cause: o.cause})

@@ -117,7 +117,9 @@ func TestSupersedeUnwindsAtOnce(t *testing.T) {
 // supersede installs an addon that may take another's place.
 func (h *harness) supersede(descriptor string) string {
 	h.t.Helper()
-	inst, err := h.engine.Install(context.Background(), graft.InstallRequest{MarketplaceID: h.publish(descriptor), Supersede: true})
+	request := h.request(descriptor)
+	request.Supersede = true
+	inst, err := h.engine.Install(context.Background(), request)
 	if err != nil {
 		h.t.Fatal(err)
 	}

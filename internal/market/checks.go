@@ -17,6 +17,7 @@ func checks(addon *graft.Addon, images []graft.ImageReport, similar []string) []
 		checkImages(images),
 		checkPlatforms(addon, images),
 		checkDigests(images),
+		checkRights(addon),
 		checkName(addon, similar),
 	}
 }
@@ -110,6 +111,20 @@ func checkDigests(images []graft.ImageReport) graft.Check {
 			c.Messages = append(c.Messages, fmt.Sprintf("service %s: %s is by now %s; what is installed stays what was verified first, %s",
 				image.Service, image.Image, image.MovedTo, image.Digest))
 			c.Mend = "Publish another version to have the newer image installed."
+		}
+	}
+	return c
+}
+
+// checkRights tells the dangerous ones. They are no reason to refuse an addon:
+// who installs it decides.
+func checkRights(addon *graft.Addon) graft.Check {
+	c := graft.Check{Name: graft.CheckRights, Status: graft.CheckPassed}
+	for _, right := range addon.Descriptor.Rights() {
+		if right.Dangerous {
+			c.Status = graft.CheckWarning
+			c.Messages = append(c.Messages, right.Text)
+			c.Mend = "Do without what the addon does not need: installing it takes an operator's consent to each of these."
 		}
 	}
 	return c

@@ -252,3 +252,25 @@ func TestOnlyTheOwnerChangesWhatIsHis(t *testing.T) {
 		}
 	})
 }
+
+// What an addon may do to a host is told, and no reason to refuse it.
+func TestRightsAreReported(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t, market.Options{})
+		dangerous := p.publishWith(admin(), "a", func(d *graft.Descriptor) { d.Services[0].Privileged = true }, "one")
+		if dangerous.Risk != graft.RiskCritical || len(dangerous.Rights) != 1 {
+			t.Errorf("published with rights %+v, risk %s", dangerous.Rights, dangerous.Risk)
+		}
+		addon := p.waitFor(dangerous.ID, graft.AddonApproved)
+		wants(t, addon, graft.AddonApproved, map[string]graft.CheckStatus{graft.CheckRights: graft.CheckWarning})
+		if c := check(t, addon, graft.CheckRights); !slices.Equal(c.Messages, []string{addon.Rights[0].Text}) || c.Mend == "" {
+			t.Errorf("check is %+v", c)
+		}
+		harmless := p.waitFor(p.publish("b", "one").ID, graft.AddonApproved)
+		wants(t, harmless, graft.AddonApproved, map[string]graft.CheckStatus{graft.CheckRights: graft.CheckPassed})
+		if harmless.Rights == nil || harmless.Risk != graft.RiskNone {
+			t.Errorf("rights %+v, risk %q", harmless.Rights, harmless.Risk)
+		}
+	})
+}

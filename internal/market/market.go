@@ -102,8 +102,9 @@ func (m *Market) Publish(ctx context.Context, by graft.Principal, descriptor *gr
 	}
 	addon := &graft.Addon{
 		Descriptor: *descriptor, Status: graft.AddonUnderReview, Publisher: by.Name, Warnings: warnings,
-		Kind: graft.KindExtension, Replaces: descriptor.Replaces(),
+		Kind: graft.KindExtension, Replaces: descriptor.Replaces(), Rights: descriptor.Rights(),
 	}
+	addon.Risk = graft.Risk(addon.Rights)
 	if len(addon.Replaces) > 0 {
 		addon.Kind = graft.KindPlugin
 	}

@@ -12,7 +12,8 @@ import (
 )
 
 // CreateAddon saves a new addon as revision 1 and enqueues its verification, all
-// or nothing. An empty id, time of creation and version are filled in.
+// or nothing. An empty id, time of creation, version and list of rights are
+// filled in.
 // mayPublish returns why the addon's publisher may not publish under a name that
 // is owner's; nil: he may. CodeConflict when that version was given before.
 func (s *Store) CreateAddon(ctx context.Context, addon *graft.Addon, mayPublish func(owner string) error) error {
@@ -43,6 +44,7 @@ func (s *Store) CreateAddon(ctx context.Context, addon *graft.Addon, mayPublish 
 }
 
 func (s *Store) insertAddon(ctx context.Context, tx *sql.Tx, addon *graft.Addon) error {
+	fillRights(addon)
 	document, err := json.Marshal(addon)
 	if err != nil {
 		return graft.WrapError(graft.CodeInternal, err, "The addon %s can't be written as JSON.", addon.Name)

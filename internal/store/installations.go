@@ -15,13 +15,16 @@ type installationSpec struct {
 	graft.Descriptor
 	Images     map[string]string `json:"images"`
 	ImageSizes map[string]int64  `json:"image_sizes,omitempty"`
+	Rights     []graft.Right     `json:"rights,omitzero"`
+	Consent    *graft.Consent    `json:"consent,omitempty"`
 }
 
 const installationColumns = `id, marketplace_id, spec, desired, generation,
 	status, details, logs, activated, created_at, updated_at, revision, supersede`
 
 // CreateInstallation saves a new installation as generation and revision 1. An
-// empty id, desired state, status and time of creation are filled in.
+// empty id, desired state, status, time of creation and list of rights are filled
+// in.
 // CodeExists when the same addon is installed and nobody asked to remove it.
 func (s *Store) CreateInstallation(ctx context.Context, i *graft.Installation) error {
 	fillInstallation(i)
@@ -29,7 +32,7 @@ func (s *Store) CreateInstallation(ctx context.Context, i *graft.Installation) e
 }
 
 func insertInstallation(ctx context.Context, tx *sql.Tx, i *graft.Installation) error {
-	spec, err := json.Marshal(installationSpec{i.Descriptor, i.Images, i.ImageSizes})
+	spec, err := json.Marshal(installationSpec{i.Descriptor, i.Images, i.ImageSizes, i.Rights, i.Consent})
 	if err != nil {
 		return graft.WrapError(graft.CodeInternal, err, "The addon %s can't be written as JSON.", i.Name)
 	}
@@ -62,6 +65,10 @@ func fillInstallation(i *graft.Installation) {
 	if i.Status == "" {
 		i.Status = graft.StatusInstalling
 	}
+	if i.Rights == nil {
+		i.Rights = i.Descriptor.Rights()
+	}
+	i.Risk = graft.Risk(i.Rights)
 	i.Generation, i.Revision = 1, 1
 	i.Logs = text(i.Logs)
 	i.Activated = i.Activated || activates(i.Status)
@@ -223,6 +230,7 @@ func (s *Store) scanInstallation(row interface{ Scan(...any) error }) (*graft.In
 		}
 	}
 	i.Descriptor, i.Images, i.ImageSizes = fixed.Descriptor, fixed.Images, fixed.ImageSizes
+	i.Rights, i.Risk, i.Consent = fixed.Rights, graft.Risk(fixed.Rights), fixed.Consent
 	i.CreatedAt, i.UpdatedAt = fromMicros(createdAt), fromMicros(updatedAt)
 	return &i, nil
 }

@@ -57,7 +57,10 @@ func (s *Store) migrator() (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(lookalikeMigration(), s.indexMigration())}
+	options := []goose.ProviderOption{
+		goose.WithDisableGlobalRegistry(true),
+		goose.WithGoMigrations(lookalikeMigration(), s.indexMigration(), rightsMigration()),
+	}
 	if s.dialect.shared {
 		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, migrationTime))
 		if err != nil {

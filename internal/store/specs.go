@@ -34,6 +34,9 @@ func (s *specs) decode(installationID string, text []byte) (installationSpec, er
 	if err := json.Unmarshal(text, &spec); err != nil {
 		return spec, decodeError(err, "installation", installationID)
 	}
+	if spec.Rights == nil { // it was installed when there was no such list
+		spec.Rights = spec.Descriptor.Rights()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.known == nil {

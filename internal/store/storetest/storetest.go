@@ -38,6 +38,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"InstallationRoundTrip":        installationRoundTrip,
 		"InstallationExists":           installationExists,
 		"InstallationNotFound":         installationNotFound,
+		"InstallationKeepsConsent":     installationKeepsConsent,
+		"PolicyRoundTrip":              policyRoundTrip,
 		"SetDesiredWritesTheSpec":      setDesiredWritesTheSpec,
 		"SetDesiredAfterRemoved":       setDesiredAfterRemoved,
 		"SetStatusWritesOnlyChanges":   setStatusWritesOnlyChanges,
