@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -109,7 +110,22 @@ func TestFederatedLearningSuite(t *testing.T) {
 	s := newSite(t)
 	p := s.up(graft.PlaneRoot, t.TempDir())
 	image := s.image() // has an entrypoint, which takes the commands as arguments
-	inst := p.install(s.rewritten("federated-learning-suite.json", func(string) string { return image }), graft.StatusActive)
+	addon := p.publish(s.rewritten("federated-learning-suite.json", func(string) string { return image }))
+	if addon.Status != graft.AddonApproved || addon.Risk != graft.RiskCritical {
+		t.Fatalf("addon is %s, its risk %s", addon.Status, addon.Risk)
+	}
+	// Whoever has the socket has the host: no client gets that without a word.
+	var e *graft.Error
+	_, err := p.Install(t.Context(), addon.ID)
+	if !errors.As(err, &e) || e.Code != graft.CodeConsent || len(e.Rights) != 1 || e.Rights[0].Kind != graft.RightDockerSocket {
+		t.Fatalf("without consent: %+v", err)
+	}
+	s.nothingLeft()
+	inst, err := p.InstallWith(t.Context(), graft.InstallRequest{MarketplaceID: addon.ID, Consent: graft.GrantsFor(e.Rights)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inst = p.await(inst.ID, graft.StatusActive)
 	if len(inst.Details.Services) != 6 {
 		t.Errorf("services: %+v", inst.Details.Services)
 	}
