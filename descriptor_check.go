@@ -25,6 +25,10 @@ func (d *Descriptor) Validate() (errors, warnings Problems) {
 	c.serviceNames()
 	c.hostPorts()
 	c.dependencies()
+	if len(d.Rights()) > MaxRights {
+		c.errors.add(location{"services", wholeField},
+			"The addon asks for more than %d rights on the host: publish fewer ports, and mount fewer paths.", MaxRights)
+	}
 	return c.errors.problems(), c.warnings.problems()
 }
 

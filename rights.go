@@ -62,26 +62,42 @@ type Right struct {
 	Text      string `json:"text"` // a sentence for people
 }
 
+// MaxRights is how many rights an addon can have. Descriptors come from strangers,
+// and what is beyond that nobody reads before he agrees.
+const MaxRights = 1000
+
 // Rights returns what an addon may do to a host, as far as its descriptor tells:
 // the worst first, then by kind, in the order of the services. It asks nobody
 // and remembers nothing. What depends on a host, components that have no
-// well-known name and registries that are not allowed, the engine adds.
+// well-known name and registries that are not allowed, the engine adds. If there
+// are more than MaxRights, it returns just so many and one more.
 func (d *Descriptor) Rights() []Right {
-	rights := []Right{}
-	add := func(right Right) { rights = append(rights, right) }
+	found := &rightList{all: []Right{}}
 	for i := range d.Services {
-		d.serviceRights(&d.Services[i], add)
+		d.serviceRights(&d.Services[i], found)
 	}
-	d.volumeRights(add)
+	d.volumeRights(found)
 	for _, component := range d.Replaces() {
 		for i := range d.Services {
 			if s := d.Services[i].Name; bears(PlaneRoot, s, component) || bears(PlaneCluster, s, component) {
-				add(ReplacesComponent(s, component))
+				found.add(ReplacesComponent(s, component))
 			}
 		}
 	}
-	SortRights(rights)
-	return rights
+	SortRights(found.all)
+	return found.all
+}
+
+// rightList is what was found so far. When it is full there is no need to look
+// further.
+type rightList struct{ all []Right }
+
+func (l *rightList) full() bool { return len(l.all) > MaxRights }
+
+func (l *rightList) add(right Right) {
+	if !l.full() {
+		l.all = append(l.all, right)
+	}
 }
 
 // Risk is the highest level of a number of rights, RiskNone without any.
@@ -116,24 +132,24 @@ func NewRights(older, newer []Right) []Right {
 }
 
 // serviceRights finds those that a service asks for by itself.
-func (d *Descriptor) serviceRights(s *Service, add func(Right)) {
+func (d *Descriptor) serviceRights(s *Service, found *rightList) {
 	if s.Privileged {
-		add(Right{
+		found.add(Right{
 			Kind: RightPrivileged, Service: s.Name, Level: RiskCritical, Dangerous: true,
 			Text: fmt.Sprintf("Service %s runs privileged: it has all rights on the host.", s.Name),
 		})
 	}
 	for _, text := range s.Volumes {
 		if m, err := ParseMount(text); err == nil && m.Bind {
-			pathRights(s.Name, m.Source, m.readOnly(), add)
+			pathRights(s.Name, m.Source, m.readOnly(), found)
 		}
 	}
 	for _, device := range s.Devices {
 		path, _, _ := strings.Cut(device, ":")
-		add(deviceRight(s.Name, path))
+		found.add(deviceRight(s.Name, path))
 	}
 	for _, capability := range s.CapAdd {
-		add(capabilityRight(s.Name, capability))
+		found.add(capabilityRight(s.Name, capability))
 	}
 	for _, key := range slices.Sorted(maps.Keys(s.Ports)) {
 		_, protocol, given := strings.Cut(key, "/")
@@ -141,13 +157,13 @@ func (d *Descriptor) serviceRights(s *Service, add func(Right)) {
 			protocol = "tcp"
 		}
 		target := s.Ports[key] + "/" + protocol
-		add(Right{
+		found.add(Right{
 			Kind: RightHostPort, Target: target, Service: s.Name, Level: RiskLow,
 			Text: fmt.Sprintf("Service %s is reached at port %s of the host.", s.Name, target),
 		})
 	}
 	if d.onHostNetwork(s) {
-		add(HostNetwork(s.Name, "through a network whose driver puts it there"))
+		found.add(HostNetwork(s.Name, "through a network whose driver puts it there"))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // hostPath returns the one spelling of a path on a host by which paths are
@@ -28,21 +29,24 @@ func (m Mount) readOnly() bool { return slices.Contains(strings.Split(m.Mode, ",
 
 // pathRights adds what it means to mount a path of the host: it is a host_path,
 // a socket of a container runtime, or both when such a socket is in it.
-func pathRights(service, name string, readOnly bool, add func(Right)) {
+func pathRights(service, name string, readOnly bool, found *rightList) {
+	if found.full() {
+		return
+	}
 	name = path.Clean(name)
 	who := "Service " + service
 	if service == "" {
 		who = "A volume that no service mounts"
 	}
 	if isRuntimeSocket(name) {
-		add(Right{
+		found.add(Right{
 			Kind: RightDockerSocket, Target: name, Service: service, Level: RiskCritical, Dangerous: true,
 			Text: fmt.Sprintf("%s uses the socket %s: whoever can has all rights on the host.", who, name),
 		})
 		return // whether it is read-only makes no difference to a socket
 	}
 	if holdsRuntimeSocket(name) {
-		add(Right{
+		found.add(Right{
 			Kind: RightDockerSocket, Target: name, Service: service, Level: RiskCritical, Dangerous: true,
 			Text: fmt.Sprintf("%s reaches the container runtime's socket in %s: whoever can has all rights on the host.", who, name),
 		})
@@ -53,7 +57,7 @@ func pathRights(service, name string, readOnly bool, add func(Right)) {
 		does = "reads"
 	}
 	right.Text = fmt.Sprintf("%s %s %s on the host.", who, does, name)
-	add(right)
+	found.add(right)
 }
 
 // pathLevel is how bad it is to have a path: where the system, its secrets or
@@ -121,28 +125,32 @@ func deviceRight(service, name string) Right {
 
 // volumeRights finds the volumes that are a path of the host by another name:
 // what a driver mounts is up to its options.
-func (d *Descriptor) volumeRights(add func(Right)) {
-	for _, v := range d.AllVolumes() {
-		paths, readOnly := volumePaths(&v)
-		if len(paths) == 0 {
-			continue
-		}
-		mounted := false
-		for i := range d.Services {
-			for _, text := range d.Services[i].Volumes {
-				m, err := ParseMount(text)
-				if err != nil || m.Bind || m.Source != v.Name {
-					continue
-				}
-				mounted = true
-				for _, name := range paths {
-					pathRights(d.Services[i].Name, name, readOnly || m.readOnly(), add)
+func (d *Descriptor) volumeRights(found *rightList) {
+	type content struct {
+		paths    []string
+		readOnly bool
+		mounted  bool
+	}
+	volumes := map[string]*content{}
+	for i := range d.Volumes {
+		paths, readOnly := volumePaths(&d.Volumes[i])
+		volumes[d.Volumes[i].Name] = &content{paths: paths, readOnly: readOnly}
+	}
+	for i := range d.Services {
+		for _, text := range d.Services[i].Volumes {
+			m, err := ParseMount(text)
+			if v := volumes[m.Source]; err == nil && !m.Bind && v != nil {
+				v.mounted = true
+				for n := 0; n < len(v.paths) && !found.full(); n++ {
+					pathRights(d.Services[i].Name, v.paths[n], v.readOnly || m.readOnly(), found)
 				}
 			}
 		}
-		for _, name := range paths {
-			if !mounted {
-				pathRights("", name, readOnly, add)
+	}
+	for i := range d.Volumes {
+		if v := volumes[d.Volumes[i].Name]; !v.mounted {
+			for _, name := range v.paths {
+				pathRights("", name, v.readOnly, found)
 			}
 		}
 	}
@@ -153,9 +161,10 @@ func (d *Descriptor) volumeRights(add func(Right)) {
 // only their authors know what their options mean, so every path counts.
 func volumePaths(v *Volume) (paths []string, readOnly bool) {
 	if v.Driver != driverLocal && v.Driver != driverBridge && v.Driver != "" {
+		between := func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("=,:;", r) }
 		for _, key := range slices.Sorted(maps.Keys(v.DriverOpts)) {
-			for _, word := range strings.FieldsFunc(v.DriverOpts[key], func(r rune) bool { return strings.ContainsRune(" \t=,:;", r) }) {
-				if path.IsAbs(word) {
+			for word := range strings.FieldsFuncSeq(v.DriverOpts[key], between) {
+				if path.IsAbs(word) && len(paths) <= MaxRights {
 					paths = append(paths, path.Clean(word))
 				}
 			}

@@ -2,9 +2,11 @@ package graft_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -179,5 +181,25 @@ func TestNewRights(t *testing.T) {
 	}
 	if all := graft.NewRights(nil, newer); len(all) != len(newer) || slices.ContainsFunc(all, func(r graft.Right) bool { return r.Kind == "" }) {
 		t.Errorf("without an older version %d of %d are new", len(all), len(newer))
+	}
+}
+
+// What strangers write does not make lists that fill the memory, nor one whose
+// end nobody sees.
+func TestTooManyRights(t *testing.T) {
+	t.Parallel()
+	d := with(func(d *graft.Descriptor, s *graft.Service) {
+		for i := range 20_000 {
+			s.Volumes = append(s.Volumes, fmt.Sprintf("v:/%d", i))
+		}
+		d.Volumes = []graft.Volume{{Name: "v", Driver: "vendor/x", DriverOpts: map[string]string{"args": strings.Repeat("/etc ", 100_000)}}}
+	})
+	d.SetDefaults()
+	if n := len(d.Rights()); n != graft.MaxRights+1 {
+		t.Errorf("%d rights", n)
+	}
+	problems, _ := d.Validate()
+	if !strings.Contains(problems.String(), "more than 1000 rights") {
+		t.Errorf("problems are %v", problems)
 	}
 }

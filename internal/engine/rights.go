@@ -46,6 +46,9 @@ func (e *Engine) decide(ctx context.Context, w *world, inst *graft.Installation,
 	if w != nil {
 		rights = w.withComponents(inst, rights)
 	}
+	if len(rights) > graft.MaxRights {
+		return nil, graft.Errorf(graft.CodeForbidden, "Addon %q asks for more than %d rights on the host: nobody can agree to that, and nothing was installed.", inst.Name, graft.MaxRights)
+	}
 	graft.SortRights(rights)
 	inst.Rights, inst.Risk = rights, graft.Risk(rights)
 	decision := policy.Decide(rights, grants, nil)
