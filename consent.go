@@ -55,10 +55,15 @@ func ParseGrant(text string) (Grant, error) {
 	return g, nil
 }
 
-// ParseGrants reads a list; the paths of the problems are its indices.
+// ParseGrants reads a list; the paths of the problems are its indices. Nobody
+// needs more than MaxRights of them.
 func ParseGrants(texts []string) ([]Grant, Problems) {
 	var grants []Grant
 	var problems complaints
+	if len(texts) > MaxRights {
+		problems.add(location{wholeField}, "At most %d are allowed.", MaxRights)
+		return nil, problems.problems()
+	}
 	for i, text := range texts {
 		grant, err := ParseGrant(text)
 		if err != nil {

@@ -73,6 +73,12 @@ func (p *Policy) Validate() Problems {
 			problems.add(at, "Must be one of: allow, ask, deny.")
 		}
 	}
+	for name, list := range map[string][]string{"registries": p.Registries, "host_paths": p.HostPaths} {
+		if len(list) > MaxRights {
+			problems.add(location{name, wholeField}, "At most %d are allowed.", MaxRights)
+			return problems.problems()
+		}
+	}
 	for i, registry := range p.Registries {
 		named, err := reference.ParseNormalizedNamed(registry + "/image")
 		if err != nil || reference.Domain(named) != registry {

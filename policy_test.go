@@ -1,6 +1,7 @@
 package graft_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -150,6 +151,15 @@ func TestForeignRegistries(t *testing.T) {
 
 func TestPolicyProblems(t *testing.T) {
 	t.Parallel()
+	long := make([]string, graft.MaxRights+1)
+	for _, p := range []graft.Policy{{Registries: long}, {HostPaths: long}} {
+		if problems := p.Validate(); len(problems) != 1 || !strings.Contains(problems.String(), "At most") {
+			t.Errorf("a list that is too long: %v", problems)
+		}
+	}
+	if _, problems := graft.ParseGrants(long); len(problems) != 1 {
+		t.Errorf("consent that is too long: %v", problems)
+	}
 	p := &graft.Policy{
 		Rights:     map[graft.RightKind]graft.PolicyAction{"docker_socket": "allow", "docker": "ask", "device": "perhaps"},
 		Registries: []string{"ghcr.io", "ghcr.io/org", "docker.io", "localhost:5000", "https://ghcr.io", "name", ""},
