@@ -156,45 +156,50 @@ func (d *Descriptor) volumeRights(found *rightList) {
 	}
 }
 
-// volumePaths returns the paths of the host that are in a volume. The options of
-// the local driver are those of mount(8): type, device and o. Of other drivers
-// only their authors know what their options mean, so every path counts.
+// volumePaths returns the paths of the host that are in a volume. Of drivers other
+// than the local one only their authors know what the options mean, so every path
+// counts.
 func volumePaths(v *Volume) (paths []string, readOnly bool) {
-	if v.Driver != driverLocal && v.Driver != driverBridge && v.Driver != "" {
-		between := func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("=,:;", r) }
-		for _, key := range slices.Sorted(maps.Keys(v.DriverOpts)) {
-			for word := range strings.FieldsFuncSeq(v.DriverOpts[key], between) {
-				if path.IsAbs(word) && len(paths) <= MaxRights {
-					paths = append(paths, path.Clean(word))
-				}
+	if v.Driver == driverLocal || v.Driver == driverBridge || v.Driver == "" {
+		return localPath(v.DriverOpts)
+	}
+	between := func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("=,:;", r) }
+	for _, key := range slices.Sorted(maps.Keys(v.DriverOpts)) {
+		for word := range strings.FieldsFuncSeq(v.DriverOpts[key], between) {
+			if path.IsAbs(word) && len(paths) <= MaxRights {
+				paths = append(paths, path.Clean(word))
 			}
 		}
-		return paths, false
 	}
-	options := strings.Split(strings.ToLower(v.DriverOpts["o"]), ",")
-	for i := range options {
-		options[i] = strings.TrimSpace(options[i])
+	return paths, false
+}
+
+// localPath is volumePaths for Docker's local driver. Its options are those of
+// mount(8), https://docs.docker.com/reference/cli/docker/volume/create/#opt.
+func localPath(options map[string]string) (paths []string, readOnly bool) {
+	flags := strings.Split(strings.ToLower(options["o"]), ",")
+	for i := range flags {
+		flags[i] = strings.TrimSpace(flags[i])
 	}
-	bound := slices.Contains(options, "bind") || slices.Contains(options, "rbind") // whatever the type says
-	kind, device := strings.ToLower(v.DriverOpts["type"]), v.DriverOpts["device"]
-	readOnly = slices.Contains(options, "ro")
+	bound := slices.Contains(flags, "bind") || slices.Contains(flags, "rbind") // whatever the type says
+	kind, device := strings.ToLower(options["type"]), options["device"]
+	place := "/" // such as an overlay over anything
 	switch {
-	case bound && path.IsAbs(device):
-		return []string{path.Clean(device)}, readOnly
+	case bound && !path.IsAbs(device):
 	case bound:
-		return []string{"/"}, readOnly
+		place = device
 	case kind == "" && device == "":
 		return nil, false // a folder of the driver's own
 	case slices.Contains([]string{"tmpfs", "ramfs", "nfs", "nfs4", "cifs", "smb3"}, kind):
 		return nil, false // memory, or a share of another host
 	case kind == "proc":
-		return []string{"/proc"}, readOnly
+		place = "/proc"
 	case kind == "sysfs":
-		return []string{"/sys"}, readOnly
+		place = "/sys"
 	case strings.HasPrefix(kind, "dev"):
-		return []string{"/dev"}, readOnly
+		place = "/dev"
 	case path.IsAbs(device):
-		return []string{path.Clean(device)}, readOnly // such as a disk
+		place = device // such as a disk
 	}
-	return []string{"/"}, readOnly // such as an overlay over anything
+	return []string{path.Clean(place)}, slices.Contains(flags, "ro")
 }

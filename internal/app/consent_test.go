@@ -35,7 +35,7 @@ func TestOldClientsGetNoSocket(t *testing.T) {
 	if err := json.Unmarshal(body, &refused); err != nil {
 		t.Fatalf("%s: %v", body, err)
 	}
-	if response.StatusCode != 403 || refused.Code != 403 || refused.Status != "Forbidden" || refused.ErrorCode != graft.CodeConsent ||
+	if response.StatusCode != http.StatusForbidden || refused.Code != http.StatusForbidden || refused.Status != "Forbidden" || refused.ErrorCode != graft.CodeConsent ||
 		!strings.Contains(refused.Message, "docker_socket:/var/run/docker.sock") || len(refused.Rights) != 1 {
 		t.Fatalf("%d %s", response.StatusCode, body)
 	}
