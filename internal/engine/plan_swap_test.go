@@ -177,6 +177,8 @@ func (s *stage) addon(words []string) {
 		switch word {
 		case "settled":
 			inst.Details = &graft.StatusDetails{Generation: 1, Outcome: graft.OutcomeDone}
+		case "host":
+			inst.Rights = []graft.Right{graft.HostNetwork("root_scheduler", "as its component is")}
 		case "disabled":
 			inst.Desired = graft.DesiredDisabled
 		case "removed":

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/driver"
 )
 
 // Policy returns what this engine lets addons do to its host.
@@ -77,13 +78,25 @@ func (w *world) withComponents(inst *graft.Installation, rights []graft.Right) [
 			return r.Kind == graft.RightReplacesComponent && r.Service == service
 		})
 		rights = append(rights, graft.ReplacesComponent(service, publicComponent(component).Name))
-		for _, endpoint := range component.Endpoints {
-			if endpoint.Network == "host" {
-				rights = append(rights, graft.HostNetwork(service, "as the component is whose place it takes"))
-			}
+		if onHost(component) {
+			rights = append(rights, graft.HostNetwork(service, "as the component is whose place it takes"))
 		}
 	}
 	return rights
+}
+
+// onHost is whether a container is on the host's own network.
+func onHost(c *driver.Container) bool {
+	return c.NetworkMode == "host" || slices.ContainsFunc(c.Endpoints, func(e driver.Endpoint) bool { return e.Network == "host" })
+}
+
+// joinsHost is whether a service would come to the host's network with a
+// component's place, and nobody was asked about that: the component came after the
+// addon, or the runtime was away when that was installed.
+func joinsHost(inst *graft.Installation, service string, component *driver.Container) bool {
+	return onHost(component) && !slices.ContainsFunc(inst.Rights, func(r graft.Right) bool {
+		return r.Kind == graft.RightHostNetwork && r.Service == service
+	})
 }
 
 // permitted returns why an addon must not be installed, if so.

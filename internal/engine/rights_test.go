@@ -215,3 +215,40 @@ func TestConsentWhileTheRuntimeIsAway(t *testing.T) {
 		h.await(inst.ID, graft.StatusActive)
 	})
 }
+
+// A component on the host's network that nobody could be asked about: its place is
+// not taken, and it is told how to.
+func TestHostNetworkNobodyAgreedTo(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		component := schedulerComponent()
+		component.Endpoints, component.Ports = []driver.Endpoint{{Network: "host"}}, nil
+		h.driver.AddContainer(component)
+		h.driver.SetAway(true)
+		request := graft.InstallRequest{MarketplaceID: h.publish(`{"name":"p","services":[{"service_name":"cluster_scheduler","image":"p"}]}`)}
+		inst, err := h.engine.Install(context.Background(), request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.driver.SetAway(false)
+		failed := h.await(inst.ID, graft.StatusFailed)
+		if failed.Details.Outcome != graft.OutcomeRefused || !strings.Contains(failed.Details.Reason, "nobody agreed") {
+			t.Errorf("details are %+v", failed.Details)
+		}
+		if c := h.container("cluster_scheduler"); c == nil || !c.Running() || c.Image != "core" {
+			t.Errorf("the component is not as it was: %+v", c)
+		}
+		h.delete(inst.ID)
+		if _, err := h.engine.Install(context.Background(), request); !slices.Equal(refusedFor(err), []string{"host_network"}) {
+			t.Errorf("with the runtime there: %v", err)
+		}
+		request.Consent = []string{"host_network"}
+		if inst, err = h.engine.Install(context.Background(), request); err != nil {
+			t.Fatal(err)
+		}
+		h.await(inst.ID, graft.StatusActive)
+		if c := h.container("cluster_scheduler"); c == nil || c.Image == "core" {
+			t.Errorf("the plugin is not in its place: %+v", c)
+		}
+	})
+}
