@@ -2,6 +2,7 @@
 package storetest
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -61,6 +62,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"LatestIsOne":                  latestIsOne,
 		"EventsInOrderOfManyWriters":   eventsInOrderOfManyWriters,
 	}
+	maps.Copy(tests, accessTests())
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
