@@ -27,6 +27,8 @@ func level(path string) (int, bool) {
 		"mongo":    1,
 		"market":   2,
 		"engine":   2,
+		"auth":     2,
+		"audit":    2,
 		"web":      2,
 		"api":      3,
 		"app":      4,
