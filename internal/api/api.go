@@ -5,7 +5,6 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
 	"io"
 	"log/slog"
 	"net/http"
@@ -123,8 +122,12 @@ type Journal interface {
 type Options struct {
 	Version string
 	Plane   graft.Plane // of the engine
-	// Token is what callers must know; empty: everybody may do everything.
-	Token string
+	// Auth knows the callers; nil: everybody may do everything.
+	Auth Authenticator
+	// Tokens are those that are managed here.
+	Tokens Tokens
+	// Audit keeps what was changed; nil: nothing is kept.
+	Audit AuditLog
 	// Origins are those whose pages may call the API from a browser, "*" for
 	// all of them; nil: the dashboards on this host.
 	Origins []string
@@ -156,7 +159,6 @@ type service struct {
 	Options
 	role     string
 	routes   []compiledRoute
-	token    [sha256.Size]byte
 	document func() ([]byte, error) // OpenAPI
 }
 
@@ -176,7 +178,6 @@ func newService(role string, options Options) *service {
 	return &service{
 		Options:  options,
 		role:     role,
-		token:    sha256.Sum256([]byte(options.Token)),
 		document: openAPI(role),
 	}
 }

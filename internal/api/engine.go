@@ -22,10 +22,19 @@ func (e *engine) list(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, installations)
 }
 
-// install installs an addon or, with ?dry_run=true, says what that would do.
+// preview says what it would do to install an addon.
+func (e *engine) preview(w http.ResponseWriter, r *http.Request) error {
+	request, err := readInstall(w, r)
+	if err != nil {
+		return err
+	}
+	plan, err := e.engine.PlanInstall(r.Context(), request)
+	return writePlan(w, plan, err)
+}
+
 func (e *engine) install(w http.ResponseWriter, r *http.Request) error {
 	q := queryOf(r)
-	dryRun := q.bool("dry_run")
+	q.bool("dry_run") // if it is set, the request is preview's
 	if err := q.err(); err != nil {
 		return err
 	}
@@ -38,14 +47,11 @@ func (e *engine) install(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	request.By = caller.Name
-	if dryRun {
-		plan, err := e.engine.PlanInstall(r.Context(), request)
-		return writePlan(w, plan, err)
-	}
 	installation, err := e.engine.Install(r.Context(), request)
 	if err != nil {
 		return err
 	}
+	w.Header().Set("Location", "/api/v1/addons/"+installation.ID)
 	return writeJSON(w, http.StatusCreated, installation)
 }
 

@@ -36,6 +36,7 @@ func TestSchemasKnowEveryField(t *testing.T) {
 	for name, value := range map[string]any{
 		"StatusDetails": graft.StatusDetails{}, "Withdrawal": graft.Withdrawal{}, "ServiceStatus": graft.ServiceStatus{},
 		"PullStatus": graft.PullStatus{}, "Event": graft.Event{}, "Plan": graft.Plan{}, "PlannedSwap": graft.PlannedSwap{},
+		"Token": graft.Token{}, "IssuedToken": graft.IssuedToken{}, "AuditEntry": graft.AuditEntry{},
 		"PlannedImage": graft.PlannedImage{}, "PlannedConflict": graft.PlannedConflict{}, "Component": graft.Component{},
 		"Right": graft.Right{}, "Consent": graft.Consent{}, "Policy": graft.Policy{},
 	} {

@@ -111,6 +111,7 @@ func (m *marketplace) publish(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	w.Header().Set("Location", "/api/v1/marketplace/addons/"+addon.ID)
 	return writeJSON(w, http.StatusCreated, addon)
 }
 

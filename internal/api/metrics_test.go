@@ -21,7 +21,7 @@ func TestRequestMetrics(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	metrics := NewMetrics(registry)
 	_, engine := newFakes()
-	h := metrics.Count("engine", NewEngine(engine, Options{Metrics: metrics, Token: secret}))
+	h := metrics.Count("engine", NewEngine(engine, Options{Metrics: metrics, Auth: secretOnly{}}))
 	for range 2 {
 		ask(t, h, "GET", "/api/v1/addons/"+someID, "", "Authorization", "Bearer "+secret)
 		ask(t, h, "GET", "/api/v1/addons/"+strings.Repeat("a", 24), "")

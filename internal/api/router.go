@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -12,13 +13,16 @@ import (
 // compiledRoute is a route with its pattern cut into segments.
 type compiledRoute struct {
 	route
+	path     string // the pattern without its query
+	query    string // the boolean parameter that the request must have set; empty: none
 	segments []string
 }
 
 func compile(routes []route) []compiledRoute {
 	compiled := make([]compiledRoute, len(routes))
 	for i, r := range routes {
-		compiled[i] = compiledRoute{r, segments(r.pattern)}
+		path, query, _ := strings.Cut(r.pattern, "?")
+		compiled[i] = compiledRoute{r, path, strings.TrimSuffix(query, "=true"), segments(path)}
 	}
 	return compiled
 }
@@ -47,6 +51,19 @@ func (c *compiledRoute) match(path []string, r *http.Request) bool {
 	return true
 }
 
+// chosen is whether a request has set the parameter that the route wants.
+func (c *compiledRoute) chosen(r *http.Request) bool {
+	if c.query == "" {
+		return true
+	}
+	set, err := strconv.ParseBool(r.URL.Query().Get(c.query))
+	return err == nil && set
+}
+
+// changes is whether the route is there to change something. One that wants a
+// parameter only asks what a change would do.
+func (c *compiledRoute) changes() bool { return c.method != http.MethodGet && c.query == "" }
+
 func wildcard(segment string) bool { return strings.HasPrefix(segment, "{") }
 
 // find returns the route for a request, nil if there is none, and the methods
@@ -60,11 +77,14 @@ func (s *service) find(r *http.Request) (*compiledRoute, []string) {
 		if !c.match(path, r) {
 			continue
 		}
-		methods = append(methods, c.method)
+		own := []string{c.method}
 		if c.method == http.MethodGet {
-			methods = append(methods, http.MethodHead)
+			own = append(own, http.MethodHead)
 		}
-		if slices.Contains(methods, r.Method) && found == nil {
+		if !slices.Contains(methods, c.method) {
+			methods = append(methods, own...)
+		}
+		if found == nil && slices.Contains(own, r.Method) && c.chosen(r) {
 			found = c
 		}
 	}

@@ -10,8 +10,11 @@ import (
 type handler func(w http.ResponseWriter, r *http.Request) error
 
 type route struct {
-	method  string           // GET stands for HEAD too
-	pattern string           // without a trailing slash; both forms are answered
+	method string // GET stands for HEAD too
+	// pattern has no trailing slash; both forms are answered. With ?NAME=true at
+	// its end it is for requests that have set this parameter and therefore only
+	// ask what would be; it stands before the one without.
+	pattern string
 	needs   graft.Permission // empty: everybody may
 	handle  handler
 }
@@ -42,6 +45,7 @@ func engineRoutes(s *service, e *engine) []route {
 	const addons, addon = "/api/v1/addons", "/api/v1/addons/{id}"
 	return append(commonRoutes(s, Check{"docker", e.engine.Ready}), []route{
 		{http.MethodGet, addons, graft.PermitRead, e.list},
+		{http.MethodPost, addons + "?dry_run=true", graft.PermitRead, e.preview},
 		{http.MethodPost, addons, graft.PermitOperate, e.install},
 		{http.MethodGet, addon, graft.PermitRead, e.show},
 		{http.MethodPatch, addon, graft.PermitOperate, e.change},
@@ -63,6 +67,10 @@ func commonRoutes(s *service, own Check) []route {
 		{http.MethodGet, "/readyz", "", s.readyz(append([]Check{own}, s.Checks...))},
 		{http.MethodGet, "/metrics", graft.PermitRead, s.Metrics.serve},
 		{http.MethodGet, "/api/v1/version", "", s.version},
+		{http.MethodGet, tokensPath, graft.PermitAdminister, s.listTokens},
+		{http.MethodPost, tokensPath, graft.PermitAdminister, s.createToken},
+		{http.MethodDelete, tokensPath + "/{id}", graft.PermitAdminister, s.revokeToken},
+		{http.MethodGet, "/api/v1/audit", graft.PermitAdminister, s.audit},
 		{http.MethodGet, "/schemas/descriptor.json", "", descriptorSchema},
 		{http.MethodGet, "/docs/openapi.json", "", s.openAPI},
 		{http.MethodGet, "/api/docs", "", docsPage},

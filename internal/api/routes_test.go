@@ -23,6 +23,8 @@ func requestsFor(h http.Handler) []request {
 	bodies := map[string]string{
 		"POST /api/v1/marketplace/addons":        `{"name":"a","services":[{"service_name":"s","image":"i"}]}`,
 		"POST /api/v1/addons":                    `{"marketplace_id":"` + someID + `"}`,
+		"POST /api/v1/addons?dry_run=true":       `{"marketplace_id":"` + someID + `"}`,
+		"POST /api/v1/tokens":                    `{"name":"ann","role":"viewer"}`,
 		"PATCH /api/v1/addons/{id}":              `{"status":"disabling"}`,
 		"PATCH /api/v1/marketplace/names/{name}": `{"publisher":"p"}`,
 		"PUT /api/v1/policy":                     `{"rights":{"device":"deny"}}`,
@@ -39,6 +41,12 @@ func requestsFor(h http.Handler) []request {
 }
 
 func both(market Market, engine Engine, o Options) map[string]http.Handler {
+	if o.Tokens == nil {
+		o.Tokens = fakeTokens{market}
+	}
+	if o.Audit == nil {
+		o.Audit = &fakeAudit{market: market}
+	}
 	return map[string]http.Handler{"marketplace": NewMarketplace(market, o), "engine": NewEngine(engine, o)}
 }
 
@@ -48,7 +56,7 @@ func TestEveryRouteAnswers(t *testing.T) {
 	for name, h := range both(market, engine, Options{}) {
 		for _, r := range requestsFor(h) {
 			t.Run(name+" "+r.method+r.pattern, func(t *testing.T) {
-				for _, path := range []string{r.path, strings.TrimSuffix(r.path, "/") + "/"} {
+				for _, path := range []string{r.path, slashed(r.path)} {
 					w := ask(t, h, r.method, path, r.body)
 					if w.Code < 200 || w.Code > 204 {
 						t.Errorf("%s %s: %d %s", r.method, path, w.Code, w.Body)
@@ -70,6 +78,16 @@ func TestEveryRouteAnswers(t *testing.T) {
 			})
 		}
 	}
+}
+
+// slashed is a path with a slash at its end, in front of the query.
+func slashed(path string) string {
+	path, query, found := strings.Cut(path, "?")
+	path = strings.TrimSuffix(path, "/") + "/"
+	if found {
+		path += "?" + query
+	}
+	return path
 }
 
 func TestEveryRouteMapsEveryError(t *testing.T) {
@@ -162,7 +180,7 @@ func TestReadyz(t *testing.T) {
 func TestUnknownPaths(t *testing.T) {
 	t.Parallel()
 	market, _ := newFakes()
-	h := NewMarketplace(market, Options{Token: secret})
+	h := NewMarketplace(market, Options{Auth: secretOnly{}})
 	for _, path := range []string{
 		"/nope", "/api/v1/marketplace", "/api/v1/marketplace/addons//", "//api/v1/marketplace/addons",
 		"/api//v1/marketplace/addons", "/api/v1/./marketplace/addons", "/api/v1/marketplace/addons/x/y", "/API/v1/version",
@@ -186,7 +204,7 @@ func TestUnknownPaths(t *testing.T) {
 func TestToken(t *testing.T) {
 	t.Parallel()
 	market, engine := newFakes()
-	for name, h := range both(market, engine, Options{Token: secret}) {
+	for name, h := range both(market, engine, Options{Auth: secretOnly{}}) {
 		for _, r := range requestsFor(h) {
 			for _, credentials := range []string{"", "Bearer", "Bearer wrong", "Basic " + secret, "Bearer " + secret + "0", secret} {
 				w := ask(t, h, r.method, r.path, r.body, "Authorization", credentials)
@@ -219,7 +237,7 @@ func TestOrigins(t *testing.T) {
 		{"chosen", "https://ops.example", []string{"https://ops.example"}, "https://ops.example"},
 		{"all", "http://evil.example", []string{"*"}, "*"},
 	} {
-		h := NewMarketplace(market, Options{Origins: c.allowed, Token: secret})
+		h := NewMarketplace(market, Options{Origins: c.allowed, Auth: secretOnly{}})
 		for _, method := range []string{"GET", "POST", "OPTIONS"} {
 			w := ask(t, h, method, path, "", "Origin", c.origin, "Access-Control-Request-Method", "POST",
 				"Access-Control-Request-Headers", "content-type,authorization")

@@ -24,13 +24,13 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *service) dispatch(w http.ResponseWriter, r *http.Request) error {
+func (s *service) dispatch(w *recorder, r *http.Request) error {
 	route, methods := s.find(r)
 	if strings.HasPrefix(r.URL.Path, "/api/") {
 		s.allowOrigin(w, r, methods)
 	}
 	if route != nil {
-		r.Pattern = route.pattern // for Count and Trace
+		r.Pattern = route.path // for Count and Trace
 	}
 	switch {
 	case methods == nil:
@@ -43,7 +43,10 @@ func (s *service) dispatch(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Allow", strings.Join(methods, ", "))
 		return &methodError{method: r.Method, allowed: methods}
 	}
-	if err := s.authorize(r, route.needs); err != nil {
+	if s.Audit != nil && route.changes() {
+		return s.audited(route, w, r)
+	}
+	if _, err := s.authorize(r, route.needs); err != nil {
 		return err
 	}
 	return route.handle(w, r)
