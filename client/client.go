@@ -50,6 +50,9 @@ type Options struct {
 	// same scheme and host.
 	HTTPClient *http.Client
 	UserAgent  string // empty: graft-client
+	// CA has certificates, in PEM, that those of the servers may be signed by,
+	// besides the authorities that the system trusts.
+	CA []byte
 }
 
 // Client is safe for concurrent use.
@@ -84,6 +87,11 @@ func New(o Options) (*Client, error) {
 		hc = o.HTTPClient
 	}
 	own := *hc
+	if len(o.CA) > 0 {
+		if own.Transport, err = trusting(hc.Transport, o.CA); err != nil {
+			return nil, err
+		}
+	}
 	own.CheckRedirect = sameHost(hc.CheckRedirect)
 	c.http = &own
 	return c, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -28,11 +29,14 @@ import (
 // App is a process: its roles, ready to run.
 type App struct {
 	options  Options
-	token    string
-	database string // where it is
+	database string      // where it is
+	token    string      // of the data directory; empty: none is needed
+	access   api.Options // who may call the APIs, and what keeps what they did
 	servers  []*server
 	work     []func(context.Context) error // what goes on in the background
 	stopping chan struct{}
+
+	certificate *certificate // nil: no TLS
 
 	registry *prometheus.Registry
 	metrics  *api.Metrics
@@ -59,6 +63,9 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if err := a.listen(ctx); err != nil {
 		return nil, err
 	}
+	if err := a.checkOpen(); err != nil {
+		return nil, err
+	}
 	if err := a.measure(ctx); err != nil {
 		return nil, err
 	}
@@ -70,7 +77,12 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 }
 
 // listen opens the ports of all roles.
-func (a *App) listen(ctx context.Context) error {
+func (a *App) listen(ctx context.Context) (err error) {
+	if a.options.TLSCert != "" {
+		if a.certificate, err = loadCertificate(a.options.TLSCert, a.options.TLSKey, a.options.Log); err != nil {
+			return err
+		}
+	}
 	for _, l := range []struct {
 		role, address string
 		wanted        bool
@@ -87,7 +99,12 @@ func (a *App) listen(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		a.servers = append(a.servers, &server{role: l.role, listener: listener})
+		s := &server{role: l.role, listener: listener}
+		// References to images of a registry on loopback are read as plain HTTP.
+		if s.role != roleRegistry || s.open() {
+			s.certificate = a.certificate
+		}
+		a.servers = append(a.servers, s)
 		a.onClose(func() error {
 			// A server that ran has closed it already.
 			_ = listener.Close()
@@ -133,10 +150,8 @@ func (a *App) build(ctx context.Context) error {
 			api.Remember(api.Check{Name: "database", Run: db.Check}, checkEvery),
 			{Name: "disk", Run: db.CheckDisk},
 		}
-		if a.options.Auth == AuthToken {
-			if a.token, err = loadToken(a.options.DataDir, a.options.Log); err != nil {
-				return err
-			}
+		if err := a.buildAccess(db); err != nil {
+			return err
 		}
 	case a.options.needsData(): // the built-in registry alone
 		lock, err := store.LockDir(a.options.DataDir)
@@ -241,7 +256,17 @@ func (a *App) buildRegistry() error {
 
 // client reads the marketplace as anybody may: without a token.
 func (a *App) client() (*client.Client, error) {
-	return client.New(client.Options{Marketplace: a.marketplaceURL(), UserAgent: "graft/" + version.String()})
+	o := client.Options{Marketplace: a.marketplaceURL(), UserAgent: "graft/" + version.String()}
+	switch {
+	case a.options.Marketplace == "" && a.certificate != nil:
+		o.HTTPClient = a.certificate.client()
+	case a.options.TLSCA != "":
+		var err error
+		if o.CA, err = os.ReadFile(a.options.TLSCA); err != nil {
+			return nil, graft.WrapError(graft.CodeInvalid, err, "--tls-ca %s can't be read", a.options.TLSCA)
+		}
+	}
+	return client.New(o)
 }
 
 func (a *App) marketplaceURL() string {
@@ -252,10 +277,10 @@ func (a *App) marketplaceURL() string {
 }
 
 func (a *App) apiOptions() api.Options {
-	return api.Options{
-		Version: version.String(), Token: a.token, Origins: a.options.CORSOrigins,
-		Stopping: a.stopping, Log: a.options.Log, Metrics: a.metrics, Checks: a.checks,
-	}
+	o := a.access
+	o.Version, o.Origins, o.Stopping = version.String(), a.options.CORSOrigins, a.stopping
+	o.Log, o.Metrics, o.Checks = a.options.Log, a.metrics, a.checks
+	return o
 }
 
 // serve gives the role's listener its handler.
@@ -263,19 +288,9 @@ func (a *App) serve(role string, handler http.Handler) {
 	for _, s := range a.servers {
 		if s.role == role {
 			s.http = newHTTPServer(role, a.traces.handler(role, a.metrics.Count(role, handler)), a.options.Log)
-		}
-	}
-}
-
-// warn says aloud what an operator may have overlooked.
-func (a *App) warn() {
-	for _, s := range a.servers {
-		switch {
-		case !s.open():
-		case s.role == roleRegistry:
-			a.options.Log.Warn("anybody who reaches the built-in registry can push images to it", "address", s.listener.Addr().String())
-		case s.role != RoleDashboard && a.token == "":
-			a.options.Log.Warn("anybody who reaches this address rules this host: it asks for no token", "role", s.role, "address", s.listener.Addr().String())
+			if s.certificate != nil {
+				s.http.TLSConfig = s.certificate.config()
+			}
 		}
 	}
 }

@@ -18,9 +18,18 @@ const roleRegistry = "registry"
 
 // server is an HTTP server on its listener.
 type server struct {
-	role     string
-	listener net.Listener
-	http     *http.Server
+	role        string
+	listener    net.Listener
+	certificate *certificate // nil: no TLS
+	http        *http.Server
+}
+
+// serve answers until the server is shut down.
+func (s *server) serve() error {
+	if s.certificate != nil {
+		return s.http.ServeTLS(s.listener, "", "") // the certificate is in its TLSConfig
+	}
+	return s.http.Serve(s.listener)
 }
 
 // listen opens the port of a role, so that a port that is taken is found before
@@ -47,6 +56,10 @@ func listen(ctx context.Context, role, address string) (net.Listener, error) {
 
 // url is where clients on this host reach the server.
 func (s *server) url() string {
+	scheme := "http://"
+	if s.certificate != nil {
+		scheme = "https://"
+	}
 	address, ok := s.listener.Addr().(*net.TCPAddr)
 	if ok && address.IP.IsUnspecified() {
 		local := *address
@@ -54,9 +67,9 @@ func (s *server) url() string {
 		address = &local
 	}
 	if !ok {
-		return "http://" + s.listener.Addr().String()
+		return scheme + s.listener.Addr().String()
 	}
-	return "http://" + address.String()
+	return scheme + address.String()
 }
 
 // open is whether others than this host reach the server.

@@ -18,12 +18,6 @@ const (
 	RoleDashboard   = "dashboard"
 )
 
-// Ways to authenticate.
-const (
-	AuthToken = "token" // a random token in the data directory
-	AuthNone  = "none"  // everybody may do everything
-)
-
 // Ways to review addons that passed their checks.
 const (
 	ReviewAuto   = "auto"   // they are approved
@@ -40,12 +34,13 @@ type Options struct {
 	MarketplaceListen string // host:port
 	EngineListen      string
 	DashboardListen   string
-	RegistryListen    string // empty: no built-in registry
-	Marketplace       string // URL; empty: the one in this process
-	DockerHost        string // empty: DOCKER_HOST, else the local socket
-	Auth              string
+	RegistryListen    string   // empty: no built-in registry
+	Marketplace       string   // URL; empty: the one in this process
+	DockerHost        string   // empty: DOCKER_HOST, else the local socket
 	Review            string   // auto or manual; empty: auto
 	CORSOrigins       []string // origins whose pages may call the APIs
+
+	AccessOptions
 
 	Project      string // compose project of this plane's components
 	Network      string // the orchestrator's network
@@ -71,7 +66,6 @@ func (o *Options) complete() error {
 		o.Roles = []string{RoleMarketplace, RoleEngine, RoleDashboard}
 	}
 	setDefault(&o.Plane, graft.PlaneRoot)
-	setDefault(&o.Auth, AuthToken)
 	setDefault(&o.Review, ReviewAuto)
 	setDefault(&o.Project, string(o.Plane)+"_orchestrator")
 	setDefault(&o.Network, graft.DefaultNetwork)
@@ -80,6 +74,9 @@ func (o *Options) complete() error {
 	setDefault(&o.Resync, 30*time.Second)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := o.AccessOptions.complete(); err != nil {
+		return err
 	}
 	return o.check()
 }
@@ -94,8 +91,6 @@ func (o *Options) check() error {
 	switch {
 	case o.Plane != graft.PlaneRoot && o.Plane != graft.PlaneCluster:
 		return graft.Errorf(graft.CodeInvalid, "there is no plane %q: choose %s or %s with --plane", o.Plane, graft.PlaneRoot, graft.PlaneCluster)
-	case o.Auth != AuthToken && o.Auth != AuthNone:
-		return graft.Errorf(graft.CodeInvalid, "there is no way to authenticate called %q: choose %s or %s with --auth", o.Auth, AuthToken, AuthNone)
 	case o.Review != ReviewAuto && o.Review != ReviewManual:
 		return graft.Errorf(graft.CodeInvalid, "there is no way to review called %q: choose %s or %s with --review", o.Review, ReviewAuto, ReviewManual)
 	case o.needsData() && o.DataDir == "":

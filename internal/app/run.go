@@ -28,7 +28,7 @@ func (a *App) Run(ctx context.Context) error {
 	defer endWork()
 	for _, s := range a.servers {
 		group.Go(func() error {
-			if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			if err := s.serve(); !errors.Is(err, http.ErrServerClosed) {
 				return graft.WrapError(graft.CodeInternal, err, "the %s stopped serving", s.role)
 			}
 			return nil

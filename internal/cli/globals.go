@@ -29,6 +29,7 @@ type globalFlags struct {
 	marketplace string
 	output      string
 	plane       string
+	tlsCA       string
 }
 
 func (g *globalFlags) register(flags *pflag.FlagSet) {
@@ -38,7 +39,8 @@ func (g *globalFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&g.marketplace, "marketplace", "", "`URL` of the marketplace (default http://127.0.0.1:11102)")
 	flags.StringVarP(&g.output, "output", "o", outputTable, "`format` of the output: table, json or yaml")
 	flags.StringVar(&g.plane, "plane", string(graft.PlaneRoot), "`plane` of the orchestrator: root or cluster")
-	setting(flags, "data-dir", "engine", "marketplace", "output", "plane")
+	flags.StringVar(&g.tlsCA, "tls-ca", "", "`file` with certificates, in PEM, that those of servers may be signed by, besides\nthe authorities that the system trusts")
+	setting(flags, "data-dir", "engine", "marketplace", "output", "plane", "tls-ca")
 }
 
 // complete checks the flags.
@@ -106,6 +108,12 @@ func (p *program) marketClient() (*client.Client, error) {
 func (p *program) client(o client.Options, url string) (*client.Client, error) {
 	o.UserAgent = "graft/" + version.String()
 	o.Token = p.token.forServer(url, p.flags.dataDir)
+	if p.flags.tlsCA != "" {
+		var err error
+		if o.CA, err = os.ReadFile(p.flags.tlsCA); err != nil {
+			return nil, usagef("--tls-ca: %v", err)
+		}
+	}
 	c, err := client.New(o)
 	if err != nil {
 		return nil, &usageError{err}

@@ -64,7 +64,7 @@ func (u *upFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.DashboardListen, "dashboard-listen", "", "`address` of the dashboard (default 127.0.0.1:11103, for --plane cluster :11203)")
 	flags.StringVar(&o.RegistryListen, "registry-listen", "", "`address` of the built-in registry for images (default: there is none)")
 	flags.StringVar(&o.DockerHost, "docker-host", "", "`URL` of the Docker Engine (default DOCKER_HOST, else the local socket)")
-	flags.StringVar(&o.Auth, "auth", app.AuthToken, "who may change things: token (who has the token in the data directory) or none\n(everybody may)")
+	u.registerAccess(flags)
 	flags.StringVar(&o.Review, "review", app.ReviewAuto, "what becomes of addons that passed their checks: auto (they are approved) or manual\n(a reviewer decides)")
 	flags.StringSliceVar(&o.CORSOrigins, "cors-origin", nil, "`origin` whose pages may call the APIs; may be given often")
 	flags.StringVar(&o.Project, "project", "", "compose `project` of the orchestrator's components (default <plane>_orchestrator)")
@@ -83,6 +83,7 @@ func (p *program) completeUp(u *upFlags) error {
 	o := &u.options
 	o.Plane = graft.Plane(p.flags.plane)
 	o.DataDir = p.flags.dataDir
+	o.TLSCA = p.flags.tlsCA
 	o.Marketplace = p.flags.marketplace
 	if len(o.Roles) == 0 {
 		return usagef("--roles names none: choose from %s, %s and %s", app.RoleMarketplace, app.RoleEngine, app.RoleDashboard)
@@ -168,7 +169,7 @@ func (p *program) announce(o app.Options, a *app.App) {
 	if o.Database != "" && a.Database() != "" {
 		fmt.Fprintf(&lines, "%-12s %s\n", "database", a.Database())
 	}
-	if o.Auth == app.AuthToken {
+	if o.Auth != app.AuthNone {
 		fmt.Fprintf(&lines, "%-12s %s\n", "token", filepath.Join(o.DataDir, app.TokenFile))
 	}
 	fmt.Fprint(p.stdout, lines.String())

@@ -58,7 +58,7 @@ type process struct {
 func (s *site) up(plane graft.Plane, dir string, roles ...string) *process {
 	s.t.Helper()
 	a, err := app.New(s.t.Context(), app.Options{
-		Roles: roles, Plane: plane, DataDir: dir, Auth: app.AuthToken, Marketplace: s.market,
+		Roles: roles, Plane: plane, DataDir: dir, Marketplace: s.market,
 		MarketplaceListen: "127.0.0.1:0", EngineListen: "127.0.0.1:0", DashboardListen: "127.0.0.1:0",
 		Project: s.prefix + "-" + string(plane), Network: s.prefix + "-oakestra",
 		Log: slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
