@@ -103,7 +103,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused (nothing was touched).`,
 		p.versionsCommand(), p.verifyCommand(), p.yankCommand(), p.deprecateCommand(), p.ownerCommand(), p.reviewCommand(),
 		p.installCommand(), p.listCommand(), p.statusCommand(), p.logsCommand(), p.eventsCommand(), p.planCommand(),
 		p.disableCommand(), p.enableCommand(), p.uninstallCommand(),
-		p.policyCommand(), p.componentsCommand(), p.versionCommand(),
+		p.componentsCommand(), p.policyCommand(), p.tokenCommand(), p.auditCommand(), p.versionCommand(),
 	)
 	root.Version = version.String()
 	root.InitDefaultHelpCmd()

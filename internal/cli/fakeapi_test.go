@@ -25,6 +25,7 @@ type fakeAPI struct {
 	addons        []*graft.Addon
 	installations []*graft.Installation
 	removed       []*graft.Installation
+	tokens        []graft.Token
 	ids           int
 	policy        *graft.Policy
 }
@@ -62,6 +63,7 @@ func (f *fakeAPI) handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/components", f.components)
 	mux.HandleFunc("GET /api/v1/policy", f.showPolicy)
 	mux.HandleFunc("PUT /api/v1/policy", f.setPolicy)
+	f.handleAccess(mux)
 	mux.HandleFunc("GET /api/v1/version", func(w http.ResponseWriter, _ *http.Request) {
 		send(w, 200, map[string]string{"version": "v9.9.9", "plane": "root"})
 	})
