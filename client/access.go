@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	tokensPath = "/api/v1/tokens"
+	tokensPath = "/api/v1/tokens" //nolint:gosec // a path, no token
 	auditPath  = "/api/v1/audit"
 )
 

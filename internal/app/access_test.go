@@ -201,7 +201,7 @@ func TestTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer page.Body.Close()
-	if body, err := readAll(page); err != nil || page.StatusCode != 200 || !strings.Contains(body, "hello") {
+	if body, err := readAll(page); err != nil || page.StatusCode != http.StatusOK || !strings.Contains(body, "hello") {
 		t.Errorf("dashboard: %d %s, %v", page.StatusCode, body, err)
 	}
 	if _, err := clientOf(t, client.Options{Engine: byName(app.RoleEngine), Token: a.Token()}).Components(t.Context()); err == nil {

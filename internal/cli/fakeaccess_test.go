@@ -46,7 +46,7 @@ func (f *fakeAPI) revokeToken(w http.ResponseWriter, r *http.Request) {
 		if f.tokens[i].ID == r.PathValue("id") {
 			now := time.Now()
 			f.tokens[i].RevokedAt = &now
-			w.WriteHeader(204)
+			w.WriteHeader(http.StatusNoContent)
 			return
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/graftplatform/graft"
 )
 
-const tokenColumns = `id, name, role, created_at, expires_at, revoked_at, used_at`
+const tokenColumns = `id, name, role, created_at, expires_at, revoked_at, used_at` //nolint:gosec // names of columns
 
 // CreateToken saves a token with the hash of its secret. CodeConflict when a
 // token of that name is there that was not revoked.
