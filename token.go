@@ -3,6 +3,7 @@ package graft
 import (
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -54,11 +55,11 @@ func (r TokenRequest) Check() error {
 	switch {
 	case !pattern.MatchString(r.Name):
 		bad("name", "Use 1 to 63 letters, digits, dots, underscores, dashes or @, and begin with a letter or digit.")
-	case r.Name == PrincipalAdmin, r.Name == PrincipalAnonymous:
+	case strings.EqualFold(r.Name, PrincipalAdmin), strings.EqualFold(r.Name, PrincipalAnonymous):
 		bad("name", "This name is taken by Graft itself: choose another.")
 	}
 	if !slices.Contains(Roles(), r.Role) {
-		bad("role", "Must be one of: "+roleNames()+".")
+		bad("role", "Must be one of: "+strings.Join(roleNames(), ", ")+".")
 	}
 	if r.Lasts < 0 || r.Lasts > MaxTokenLife {
 		bad("expires_in", "Must be more than 0s and at most "+MaxTokenLife.String()+" (ten years).")
@@ -66,13 +67,10 @@ func (r TokenRequest) Check() error {
 	return problems.Err()
 }
 
-func roleNames() string {
-	var names string
-	for i, role := range Roles() {
-		if i > 0 {
-			names += ", "
-		}
-		names += string(role)
+func roleNames() []string {
+	var names []string
+	for _, role := range Roles() {
+		names = append(names, string(role))
 	}
 	return names
 }

@@ -124,9 +124,9 @@ type Options struct {
 	Plane   graft.Plane // of the engine
 	// Auth knows the callers; nil: everybody may do everything.
 	Auth Authenticator
-	// Tokens are those that are managed here.
+	// Tokens are those that are managed here; the routes of tokens need it.
 	Tokens Tokens
-	// Audit keeps what was changed; nil: nothing is kept.
+	// Audit keeps what was changed; nil: nothing is kept, and its route fails.
 	Audit AuditLog
 	// Origins are those whose pages may call the API from a browser, "*" for
 	// all of them; nil: the dashboards on this host.

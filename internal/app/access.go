@@ -116,6 +116,12 @@ func (a *App) buildAccess(db *store.Store) error {
 		}
 		settings.OIDC = &auth.OIDC{Issuer: o.OIDCIssuer, Audience: o.OIDCAudience, RoleClaim: o.OIDCRoleClaim, RoleNames: names}
 	}
+	if a.certificate != nil && a.options.CORSOrigins == nil {
+		// The dashboards on this host, as with plain HTTP.
+		a.options.CORSOrigins = []string{
+			"https://localhost:11103", "https://127.0.0.1:11103", "https://localhost:11203", "https://127.0.0.1:11203",
+		}
+	}
 	identity, log := auth.New(settings), audit.New(db, a.options.Log)
 	a.work = append(a.work, identity.Run, log.Run)
 	a.access = api.Options{Tokens: identity, Audit: log}

@@ -247,3 +247,45 @@ func readAll(response *http.Response) (string, error) {
 	body, err := io.ReadAll(response.Body)
 	return string(body), err
 }
+
+func TestAccessOptions(t *testing.T) {
+	t.Parallel()
+	const issuer = "https://login.example"
+	for name, c := range map[string]struct {
+		options app.AccessOptions
+		want    string
+	}{
+		"no URL of the key":     {app.AccessOptions{Auth: app.AuthOakestra, OakestraKeyURL: "jwt_generator:10011"}, "--oakestra-key-url"},
+		"no audience":           {app.AccessOptions{OIDCIssuer: issuer}, "--oidc-audience"},
+		"no issuer":             {app.AccessOptions{OIDCAudience: "graft"}, "--oidc-issuer"},
+		"issuer without TLS":    {app.AccessOptions{OIDCIssuer: "http://login.example", OIDCAudience: "graft"}, "https"},
+		"issuer and nobody":     {app.AccessOptions{OIDCIssuer: issuer, OIDCAudience: "graft", Auth: app.AuthNone}, "--auth none"},
+		"role that there isn't": {app.AccessOptions{OIDCIssuer: issuer, OIDCAudience: "graft", OIDCRoles: []string{"a=king"}}, "THEIRS=OURS"},
+		"role of nobody":        {app.AccessOptions{OIDCIssuer: issuer, OIDCAudience: "graft", OIDCRoles: []string{"admin"}}, "THEIRS=OURS"},
+		"no key":                {app.AccessOptions{TLSCert: "cert.pem"}, "--tls-key"},
+		"no certificate":        {app.AccessOptions{TLSKey: "key.pem"}, "--tls-cert"},
+		"no such files":         {app.AccessOptions{TLSCert: "none.pem", TLSKey: "none.pem"}, "none.pem"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := options(t)
+			o.AccessOptions = c.options
+			a, err := app.New(t.Context(), o)
+			if err == nil {
+				t.Fatal(a.Close(), "New succeeded")
+			}
+			if graft.ErrorCode(err) != graft.CodeInvalid || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
+	}
+	o := options(t)
+	o.OIDCIssuer, o.OIDCAudience, o.OIDCRoles = issuer, "graft", []string{"staff=operator", "boss=admin"}
+	a, err := app.New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+}

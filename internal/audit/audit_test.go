@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -36,10 +37,16 @@ func (m *memory) AppendAudit(_ context.Context, entries []graft.AuditEntry) erro
 }
 
 func (m *memory) Audit(context.Context, int64, int) ([]graft.AuditEntry, error) {
-	return m.entries, nil
+	return m.kept(), nil
 }
 
-func (m *memory) LastAudit(context.Context, int) ([]graft.AuditEntry, error) { return m.entries, nil }
+func (m *memory) LastAudit(context.Context, int) ([]graft.AuditEntry, error) { return m.kept(), nil }
+
+func (m *memory) kept() []graft.AuditEntry {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.entries)
+}
 
 // Entries that come together are written together, and each is there when
 // Record returns.
@@ -54,14 +61,9 @@ func TestManyAtOnceShareWrites(t *testing.T) {
 			all.Go(func() {
 				target := fmt.Sprint(i)
 				l.Record(graft.AuditEntry{Target: target, Status: 200})
-				m.mu.Lock()
-				defer m.mu.Unlock()
-				for _, e := range m.entries {
-					if e.Target == target {
-						return
-					}
+				if !slices.ContainsFunc(m.kept(), func(e graft.AuditEntry) bool { return e.Target == target }) {
+					t.Errorf("%s is not there", target)
 				}
-				t.Errorf("%s is not there", target)
 			})
 		}
 		all.Wait()
@@ -91,20 +93,20 @@ func TestRefusalsAreBounded(t *testing.T) {
 		for range 100 {
 			l.Record(graft.AuditEntry{Principal: "bob", Status: 201})
 		}
-		if got, want := count(m.entries), "60, ann 10, bob 100"; got != want {
+		if got, want := count(m.kept()), "60, ann 10, bob 100"; got != want {
 			t.Errorf("entries %q, want %q", got, want)
 		}
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		if got, want := count(m.entries), "1000, ann 10, bob 100"; got != want || len(m.entries) != 60+1+10+100 {
-			t.Errorf("a minute later %d entries stand for %q, want %q", len(m.entries), got, want)
+		if got, want := count(m.kept()), "1000, ann 10, bob 100"; got != want || len(m.kept()) != 60+1+10+100 {
+			t.Errorf("a minute later %d entries stand for %q, want %q", len(m.kept()), got, want)
 		}
 		refuse("", 70)
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		if got, want := count(m.entries), "1070, ann 10, bob 100"; got != want {
+		if got, want := count(m.kept()), "1070, ann 10, bob 100"; got != want {
 			t.Errorf("at the end %q, want %q", got, want)
 		}
 	})

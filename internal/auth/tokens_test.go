@@ -99,7 +99,7 @@ func TestTokenRequests(t *testing.T) {
 	a, _ := newAuth(t)
 	for _, request := range []graft.TokenRequest{
 		{}, {Name: "ann"}, {Role: graft.RoleViewer}, {Name: "ann", Role: "king"},
-		{Name: "admin", Role: graft.RoleViewer}, {Name: "anonymous", Role: graft.RoleViewer},
+		{Name: "admin", Role: graft.RoleViewer}, {Name: "Admin", Role: graft.RoleViewer}, {Name: "anonymous", Role: graft.RoleViewer},
 		{Name: "oidc:ann", Role: graft.RoleViewer}, {Name: "-x", Role: graft.RoleViewer}, {Name: "a b", Role: graft.RoleViewer},
 		{Name: "ann\n", Role: graft.RoleViewer}, {Name: strings.Repeat("a", 64), Role: graft.RoleViewer},
 		{Name: "ann", Role: graft.RoleViewer, Lasts: -1}, {Name: "ann", Role: graft.RoleViewer, Lasts: graft.MaxTokenLife + 1},
