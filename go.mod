@@ -43,9 +43,8 @@ require (
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
-	github.com/coreos/go-oidc/v3 v3.21.0 // indirect
-	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
 )
+
 require golang.org/x/oauth2 v0.37.0 // indirect
 
 require (

@@ -153,5 +153,7 @@ func tables() []table {
 		{name: "installations", order: "id"},
 		{name: "swaps", order: "component"},
 		{name: "events", order: "id", sequence: true},
+		{name: "tokens", order: "id"},
+		{name: "audit", order: "id", sequence: true},
 	}
 }

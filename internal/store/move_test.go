@@ -55,6 +55,8 @@ func fill(t *testing.T, s *store.Store) {
 	_, err = s.SetStatus(t.Context(), inst.ID, 1, graft.StatusActive, &graft.StatusDetails{Reason: "why"}, "s | \x1b[31m\\ \r\n\t☃")
 	check(err)
 	check(s.SaveSwap(t.Context(), store.Swap{Component: "c", InstallationID: inst.ID, Service: "s", Record: json.RawMessage(`{"Id": "1"}`)}))
+	check(s.CreateToken(t.Context(), graft.Token{ID: graft.NewID(time.Now()), Name: "ann", Role: graft.RoleViewer, CreatedAt: time.Now()}, "hash"))
+	check(s.AppendAudit(t.Context(), []graft.AuditEntry{{Action: "one"}, {Action: "two"}}))
 	check(s.AppendEvents(t.Context(), []graft.Event{
 		{Type: graft.EventStep, Time: time.Now(), Message: "one", InstallationID: inst.ID},
 		{Type: graft.EventStep, Time: time.Now(), Message: "two"},
