@@ -22,9 +22,20 @@ func (e *engine) list(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, installations)
 }
 
+// installRequest reads what is to be installed, and who wants that.
+func (e *engine) installRequest(w http.ResponseWriter, r *http.Request) (graft.InstallRequest, error) {
+	request, err := readInstall(w, r)
+	if err != nil {
+		return request, err
+	}
+	caller, err := e.caller(r)
+	request.By = caller.Name
+	return request, err
+}
+
 // preview says what it would do to install an addon.
 func (e *engine) preview(w http.ResponseWriter, r *http.Request) error {
-	request, err := readInstall(w, r)
+	request, err := e.installRequest(w, r)
 	if err != nil {
 		return err
 	}
@@ -38,15 +49,10 @@ func (e *engine) install(w http.ResponseWriter, r *http.Request) error {
 	if err := q.err(); err != nil {
 		return err
 	}
-	request, err := readInstall(w, r)
+	request, err := e.installRequest(w, r)
 	if err != nil {
 		return err
 	}
-	caller, err := e.caller(r)
-	if err != nil {
-		return err
-	}
-	request.By = caller.Name
 	installation, err := e.engine.Install(r.Context(), request)
 	if err != nil {
 		return err
