@@ -92,8 +92,8 @@ func TestForms(t *testing.T) {
 func TestBrokenDocumentsAreToldWithTheirLines(t *testing.T) {
 	t.Parallel()
 	const good = `{"_id":{"$oid":"6b0342fd771242bc7f1c506d"},"name":"a","status":"approved","services":[{"service_name":"s","image":"x"}]}`
-	other := func(old, new string) string {
-		return strings.Replace(strings.Replace(good, "506d", "506e", 1), old, new, 1)
+	other := func(from, to string) string {
+		return strings.Replace(strings.Replace(good, "506d", "506e", 1), from, to, 1)
 	}
 	for name, c := range map[string]struct {
 		lines []string

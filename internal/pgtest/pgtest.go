@@ -195,9 +195,9 @@ func account(t testing.TB, dir string) *syscall.SysProcAttr {
 	}
 	uid, errUID := strconv.ParseUint(u.Uid, 10, 32)
 	gid, errGID := strconv.ParseUint(u.Gid, 10, 32)
-	if err := errors.Join(errUID, errGID, os.Chown(dir, int(uid), int(gid))); err != nil { //nolint:gosec // ids have 32 bits
+	if err := errors.Join(errUID, errGID, os.Chown(dir, int(uid), int(gid))); err != nil {
 		t.Fatal(err)
 	}
-	attributes.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)} //nolint:gosec // as above
+	attributes.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 	return attributes
 }

@@ -59,7 +59,7 @@ func (s *Store) claimEmpty(ctx context.Context, tx *sql.Tx) error {
 			continue
 		}
 		var some bool
-		if err := tx.QueryRowContext(ctx, `select exists (select 1 from `+name+`)`).Scan(&some); err != nil { //nolint:gosec // a constant
+		if err := tx.QueryRowContext(ctx, `select exists (select 1 from `+name+`)`).Scan(&some); err != nil {
 			return err
 		}
 		if some {
@@ -188,12 +188,8 @@ func (in *importer) prepare(ctx context.Context, name string, columns []string) 
 	if !slices.ContainsFunc(tables(), func(t table) bool { return t.name == name }) {
 		return in.invalid(nil, "there is no table %q", name)
 	}
-	rows, err := in.tx.QueryContext(ctx, `select * from `+name+` where 1 = 0`) //nolint:gosec // one of ours
+	known, err := columnsOf(ctx, in.tx, name)
 	if err != nil {
-		return err
-	}
-	known, err := rows.Columns()
-	if err := errors.Join(err, rows.Err(), rows.Close()); err != nil {
 		return err
 	}
 	slices.Sort(known)
@@ -205,9 +201,22 @@ func (in *importer) prepare(ctx context.Context, name string, columns []string) 
 		places[i] = fmt.Sprintf("$%d", i+1)
 	}
 	in.table, in.columns = name, columns
-	in.insert, err = in.tx.PrepareContext(ctx, //nolint:gosec // checked above
-		`insert into `+name+` (`+strings.Join(columns, ", ")+`) values (`+strings.Join(places, ", ")+`)`)
+	in.insert, err = in.tx.PrepareContext(ctx,
+		`insert into `+name+` (`+strings.Join(columns, ", ")+`) values (`+strings.Join(places, ", ")+`)`) //nolint:gosec // checked above
 	return err
+}
+
+// columnsOf returns the names of a table's columns.
+func columnsOf(ctx context.Context, tx *sql.Tx, table string) (names []string, err error) {
+	rows, err := tx.QueryContext(ctx, `select * from `+table+` where 1 = 0`) //nolint:gosec // one of ours
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	if names, err = rows.Columns(); err != nil {
+		return nil, err
+	}
+	return names, rows.Err()
 }
 
 // finish compares what was read with what was written, and has ids go on after

@@ -32,6 +32,7 @@ func TestPostgres(t *testing.T) {
 		"ClaimsPassOver":        claimsPassOver,
 		"NewerSchemaIsRefused":  newerSchemaIsRefused,
 		"ReadOnly":              readOnly,
+		"TwoSchemas":            twoSchemas,
 		"NoSuchDatabase":        noSuchDatabase,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -223,6 +224,33 @@ func readOnly(t *testing.T, database string) {
 	err := standby.Check(t.Context())
 	if graft.ErrorCode(err) != graft.CodeUnavailable || !strings.Contains(graft.ErrorMessage(err), "can only be read") {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// Two installations in one database, each in a schema of its own, are strangers.
+func twoSchemas(t *testing.T, database string) {
+	admin := administer(t, database)
+	ids := map[string]bool{}
+	for _, schema := range []string{"one", "two"} {
+		if _, err := admin.ExecContext(t.Context(), `create schema `+schema); err != nil {
+			t.Fatal(err)
+		}
+		s := connect(t, database+"&search_path="+schema)
+		if err := s.LockEngine(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		event := []graft.Event{{Type: graft.EventStep, Time: time.Now()}}
+		if err := s.AppendEvents(t.Context(), event); err != nil || event[0].ID != 1 {
+			t.Errorf("event %d, %v", event[0].ID, err)
+		}
+		id, err := s.EngineID(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[id] = true
+	}
+	if len(ids) != 2 {
+		t.Errorf("engine ids are %v", ids)
 	}
 }
 
