@@ -20,8 +20,9 @@ const engineKey = lockSpace + `, hashtext('engine ' || current_schema())`
 // engineLock is what keeps other engines out of a PostgreSQL: a lock that ends
 // with its connection, so at the latest with the process.
 type engineLock struct {
-	mu   sync.Mutex
-	conn *sql.Conn // nil: none is held
+	mu      sync.Mutex
+	conn    *sql.Conn // nil: none is held
+	backend int       // the server's process at the other end of conn, or of the last one
 }
 
 // LockEngine makes this process the only one that runs an engine on this
@@ -36,7 +37,8 @@ func (s *Store) LockEngine(ctx context.Context) error {
 		return s.explain(err)
 	}
 	var taken bool
-	if err := conn.QueryRowContext(ctx, `select pg_try_advisory_lock(`+engineKey+`)`).Scan(&taken); err != nil {
+	var backend int
+	if err := conn.QueryRowContext(ctx, `select pg_try_advisory_lock(`+engineKey+`), pg_backend_pid()`).Scan(&taken, &backend); err != nil {
 		return errors.Join(s.explain(err), conn.Close())
 	}
 	if !taken {
@@ -48,22 +50,32 @@ func (s *Store) LockEngine(ctx context.Context) error {
 	}
 	s.engine.mu.Lock()
 	defer s.engine.mu.Unlock()
-	s.engine.conn = conn
+	s.engine.conn, s.engine.backend = conn, backend
 	return nil
 }
+
+// holders is what is known of who has the lock.
+const holders = ` from pg_locks join pg_stat_activity using (pid)
+	where locktype = 'advisory' and granted and classid::bigint = ` + lockSpace + ` and
+		objid::bigint = hashtext('engine ' || current_schema())::bigint & 4294967295 and
+		database = (select oid from pg_database where datname = current_database())`
 
 // engineHolder names who has the lock, if that is told.
 func (s *Store) engineHolder(ctx context.Context, conn *sql.Conn) string {
 	var name string
-	err := conn.QueryRowContext(ctx, `select application_name from pg_locks join pg_stat_activity using (pid)
-		where locktype = 'advisory' and granted and classid::bigint = `+lockSpace+` and
-			objid::bigint = hashtext('engine ' || current_schema())::bigint & 4294967295 and
-			database = (select oid from pg_database where datname = current_database())
-		limit 1`).Scan(&name)
+	err := conn.QueryRowContext(ctx, `select application_name`+holders+` limit 1`).Scan(&name)
 	if err != nil || name == "" {
 		return ""
 	}
 	return " (" + name + ")"
+}
+
+// endOwn ends the session that had the lock for this store, if the server has not
+// noticed yet that nobody is at its other end; true: it was there.
+func (s *Store) endOwn(ctx context.Context) bool {
+	var ended bool
+	err := s.write.QueryRowContext(ctx, `select pg_terminate_backend(pid)`+holders+` and pid = $1`, s.engine.last()).Scan(&ended)
+	return err == nil
 }
 
 // KeepEngine watches over the lock of LockEngine until ctx ends. When its
@@ -86,7 +98,7 @@ func (s *Store) KeepEngine(ctx context.Context) error {
 			continue
 		}
 		_ = s.engine.release() // it is broken
-		if err := s.LockEngine(ctx); graft.ErrorCode(err) == graft.CodeConflict {
+		if err := s.LockEngine(ctx); graft.ErrorCode(err) == graft.CodeConflict && !s.endOwn(ctx) {
 			return err
 		}
 	}
@@ -99,6 +111,12 @@ func (l *engineLock) held(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, engineLook)
 	defer cancel()
 	return l.conn != nil && l.conn.PingContext(ctx) == nil
+}
+
+func (l *engineLock) last() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.backend
 }
 
 // unlockTime bounds how long it takes to give the lock back.
