@@ -48,16 +48,16 @@ install_missing() {
   as_root apt-get update -q || say "The package lists can't be refreshed; going on with those that are there."
   packages=$(missing | sort -u | tr '\n' ' ')
   say "Installing: $packages"
+  keep_postgres_quiet "$packages"
   # shellcheck disable=SC2086 # several packages
-  keep_postgres_quiet
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends iptables $packages
 }
 
-# keep_postgres_quiet has Debian's package make no database of its own, which it
-# would start with the machine; one that is there stays as it is.
+# keep_postgres_quiet PACKAGES has Debian's package make no database of its own,
+# which it would start with the machine; one that is there stays as it is.
 keep_postgres_quiet() {
   local file=/etc/postgresql-common/createcluster.conf
-  case $packages in
+  case $1 in
     *postgresql*) [ -e "$file" ] || {
       as_root mkdir -p "${file%/*}"
       echo 'create_main_cluster = false' | as_root tee "$file" >/dev/null
