@@ -172,9 +172,13 @@ func (a *App) build(ctx context.Context) error {
 func (a *App) buildMarketplace(db *store.Store) (graft.Catalog, error) {
 	var catalog graft.Catalog
 	if a.options.has(RoleMarketplace) {
+		reach, err := a.reach()
+		if err != nil {
+			return nil, err
+		}
 		options := market.Options{
 			Store:    db,
-			Resolver: verify.New(verify.Options{}),
+			Resolver: verify.New(verify.Options{Reach: reach}),
 			Manual:   a.options.Review == ReviewManual,
 			Log:      a.options.Log.With("role", RoleMarketplace),
 			Metrics:  a.registry,

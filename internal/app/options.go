@@ -42,6 +42,12 @@ type Options struct {
 
 	AccessOptions
 
+	// AllowRegistries are registries, as HOST[:PORT], that images may be verified
+	// in wherever they are; AllowedHosts are names by which clients may call this
+	// process.
+	AllowRegistries []string
+	AllowedHosts    []string
+
 	Project      string // compose project of this plane's components
 	Network      string // the orchestrator's network
 	IDLabel      string // label key for the installation id

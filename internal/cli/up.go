@@ -67,6 +67,8 @@ func (u *upFlags) register(flags *pflag.FlagSet) {
 	u.registerAccess(flags)
 	flags.StringVar(&o.Review, "review", app.ReviewAuto, "what becomes of addons that passed their checks: auto (they are approved) or manual\n(a reviewer decides)")
 	flags.StringSliceVar(&o.CORSOrigins, "cors-origin", nil, "`origin` whose pages may call the APIs; may be given often")
+	flags.StringSliceVar(&o.AllowRegistries, "allow-registry", nil, "`registry`, as HOST[:PORT], whose images are verified even if its address is not\npublic; may be given often")
+	flags.StringSliceVar(&o.AllowedHosts, "allowed-host", nil, "host `name` by which clients may call this process; may be given often")
 	flags.StringVar(&o.Project, "project", "", "compose `project` of the orchestrator's components (default <plane>_orchestrator)")
 	flags.StringVar(&o.Network, "network", graft.DefaultNetwork, "`network` of the orchestrator")
 	flags.StringVar(&o.IDLabel, "id-label", driver.AddonIDLabel, "`label` of containers for the installation's id")

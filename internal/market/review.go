@@ -122,7 +122,7 @@ func (m *Market) ask(ctx context.Context, image string) (result verify.Result, e
 func report(service graft.Service, a *answer) graft.ImageReport {
 	r := graft.ImageReport{Service: service.Name, Image: service.Image}
 	if a.err == nil {
-		r.Digest, r.Platforms, r.Sizes = a.result.Digest, a.result.Platforms, a.result.Sizes
+		r.Digest, r.Platforms, r.Sizes, r.Labels = a.result.Digest, a.result.Platforms, a.result.Sizes, a.result.Labels
 		return r
 	}
 	r.Reason, r.Temporary = reasonOf(a.err)

@@ -23,13 +23,14 @@ type manifest struct {
 type contents struct {
 	platforms []string
 	sizes     map[string]int64
+	labels    map[string]string
 	// images are those of an index, by platform, as long as their sizes are not
 	// known.
 	images map[string]v1.Hash
 }
 
 // contentsOf finds the platforms in an index, or in a single image's
-// configuration, which is the only blob that is ever fetched.
+// configuration. Configurations are the only blobs that are ever fetched.
 func contentsOf(descriptor *remote.Descriptor, image string) (contents, error) {
 	var m manifest
 	if err := json.Unmarshal(descriptor.Manifest, &m); err != nil {
@@ -40,13 +41,14 @@ func contentsOf(descriptor *remote.Descriptor, image string) (contents, error) {
 		return contents{}, graft.Errorf(graft.CodeInvalid,
 			"Image %s has a manifest of the old version 1, which Docker does not run any more. Build and push it again.", image)
 	case m.Config != nil:
-		platform, err := configPlatform(descriptor, m.Config, image)
+		file, err := configFile(descriptor, m.Config, image)
 		if err != nil {
 			return contents{}, err
 		}
-		c := contents{platforms: []string{platform}, sizes: map[string]int64{}}
+		own := platform(v1.Platform{OS: file.OS, Architecture: file.Architecture, Variant: file.Variant})
+		c := contents{platforms: []string{own}, sizes: map[string]int64{}, labels: boundLabels(file.Config.Labels)}
 		if size, ok := m.size(); ok {
-			c.sizes[platform] = size
+			c.sizes[own] = size
 		}
 		return c, nil
 	}
@@ -73,26 +75,28 @@ func indexContents(manifests []v1.Descriptor) contents {
 	return c
 }
 
-func configPlatform(descriptor *remote.Descriptor, config *v1.Descriptor, image string) (string, error) {
+// configFile returns the configuration of a single image, which says its
+// platform.
+func configFile(descriptor *remote.Descriptor, config *v1.Descriptor, image string) (*v1.ConfigFile, error) {
 	if config.MediaType != types.DockerConfigJSON && config.MediaType != types.OCIConfigJSON {
-		return "", graft.Errorf(graft.CodeInvalid,
+		return nil, graft.Errorf(graft.CodeInvalid,
 			"%s is no container image but something else that registries keep (%s).", image, config.MediaType)
 	}
 	if config.Size > maxResponse {
-		return "", graft.Errorf(graft.CodeInvalid, "Image %s has a configuration of %d bytes; the limit is %d.", image, config.Size, maxResponse)
+		return nil, graft.Errorf(graft.CodeInvalid, "Image %s has a configuration of %d bytes; the limit is %d.", image, config.Size, maxResponse)
 	}
 	single, err := descriptor.Image()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	file, err := single.ConfigFile()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if file.OS == "" || file.Architecture == "" {
-		return "", graft.Errorf(graft.CodeInvalid, "Image %s does not say which platform it is for. Build and push it again.", image)
+		return nil, graft.Errorf(graft.CodeInvalid, "Image %s does not say which platform it is for. Build and push it again.", image)
 	}
-	return platform(v1.Platform{OS: file.OS, Architecture: file.Architecture, Variant: file.Variant}), nil
+	return file, nil
 }
 
 // platform writes os/arch[/variant].

@@ -37,9 +37,10 @@ func (m *manifest) size() (int64, bool) {
 }
 
 // sizes asks for the manifests of an index's images, and for nothing more. Once
-// the registry fails to give one it is left alone.
-func sizes(ctx context.Context, puller *remote.Puller, repository name.Repository, c contents) map[string]int64 {
-	found := map[string]int64{}
+// the registry fails to give one it is left alone. It also returns the labels of
+// the image for the first platform.
+func sizes(ctx context.Context, puller *remote.Puller, repository name.Repository, c contents) (found map[string]int64, labels map[string]string) {
+	found = map[string]int64{}
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelSizes)
@@ -58,6 +59,9 @@ func sizes(ctx context.Context, puller *remote.Puller, repository name.Repositor
 			if err != nil {
 				return err
 			}
+			if i == 0 {
+				labels = labelsOf(descriptor) // nobody reads them before all have ended
+			}
 			var m manifest
 			if json.Unmarshal(descriptor.Manifest, &m) != nil {
 				return nil // strangers write manifests
@@ -71,5 +75,5 @@ func sizes(ctx context.Context, puller *remote.Puller, repository name.Repositor
 		})
 	}
 	_ = group.Wait() // a size that is missing is not known
-	return found
+	return found, labels
 }

@@ -1,6 +1,8 @@
 // Package verify asks image registries what an image reference stands for: the
-// digest, the platforms that it has been built for and how large it is. It reads manifests and
-// the small configuration document of an image, and never pulls a layer.
+// digest, the platforms that it has been built for, how large it is and its
+// labels. It reads manifests and the small configuration document of an image,
+// and never pulls a layer. It calls no addresses but public ones and those that
+// its operator allows.
 package verify
 
 import (
@@ -27,8 +29,10 @@ type Options struct {
 	Keychain authn.Keychain
 	// Timeout bounds everything that is done for one image; 0: DefaultTimeout.
 	Timeout time.Duration
-	// Transport carries the requests; nil: one with the proxies of the
-	// environment.
+	// Reach is what may be called besides public addresses.
+	Reach Reach
+	// Transport carries the requests, wherever they go; nil: one that keeps to
+	// Reach, with the proxies of the environment.
 	Transport http.RoundTripper
 	// UserAgent is how registries' operators see the requests; empty: "graft".
 	UserAgent string
@@ -48,27 +52,12 @@ func New(options Options) *Verifier {
 		options.Timeout = DefaultTimeout
 	}
 	if options.Transport == nil {
-		options.Transport = newTransport()
+		options.Transport = newGuard(options.Reach, net.DefaultResolver, http.ProxyFromEnvironment)
 	}
 	if options.UserAgent == "" {
 		options.UserAgent = "graft"
 	}
 	return &Verifier{options}
-}
-
-// newTransport returns a transport for many registries, each asked now and
-// then: few connections are kept, and not for long.
-func newTransport() http.RoundTripper {
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-		ForceAttemptHTTP2:      true,
-		TLSHandshakeTimeout:    10 * time.Second,
-		MaxIdleConns:           20,
-		MaxIdleConnsPerHost:    4,
-		IdleConnTimeout:        30 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
-	}
 }
 
 // Result is what an image reference stands for.
@@ -79,6 +68,9 @@ type Result struct {
 	// Sizes is what a pull transfers at most, by platform, in bytes. Platforms
 	// whose size could not be found out are absent.
 	Sizes map[string]int64
+	// Labels are those of the configuration of the image for the first platform:
+	// at most 64, which take at most 16 KiB, without control characters.
+	Labels map[string]string
 }
 
 // Resolve asks the image's registry. Errors with CodeUnavailable may go away by
@@ -158,9 +150,9 @@ func (v *Verifier) ask(ctx context.Context, t target, transport http.RoundTrippe
 	if c.sizes == nil {
 		within, cancel := context.WithTimeout(ctx, v.options.Timeout/3)
 		defer cancel()
-		c.sizes = sizes(within, puller, t.name.Context(), c)
+		c.sizes, c.labels = sizes(within, puller, t.name.Context(), c)
 	}
 	return Result{
-		Digest: descriptor.Digest.String(), Platforms: c.platforms, Repository: t.canonical.Name(), Sizes: c.sizes,
+		Digest: descriptor.Digest.String(), Platforms: c.platforms, Repository: t.canonical.Name(), Sizes: c.sizes, Labels: c.labels,
 	}, nil
 }

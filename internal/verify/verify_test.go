@@ -36,6 +36,9 @@ type anonymous struct{}
 
 func (anonymous) Resolve(authn.Resource) (authn.Authenticator, error) { return authn.Anonymous, nil }
 
+// here is what tests may call: their registries listen on loopback.
+var here = verify.Reach{Loopback: true}
+
 // testRegistry is a registry that notes which blobs were asked for.
 type testRegistry struct {
 	host string
@@ -115,7 +118,7 @@ func digestOf(t *testing.T, thing interface{ Digest() (v1.Hash, error) }) string
 
 func resolve(t *testing.T, image string) (verify.Result, error) {
 	t.Helper()
-	return verify.New(verify.Options{Keychain: anonymous{}}).Resolve(t.Context(), image)
+	return verify.New(verify.Options{Keychain: anonymous{}, Reach: here}).Resolve(t.Context(), image)
 }
 
 func TestSingleImage(t *testing.T) {
@@ -166,7 +169,7 @@ func TestIndex(t *testing.T) {
 	if want := []string{"linux/amd64", "linux/arm64/v8"}; !slices.Equal(result.Platforms, want) || result.Digest != digestOf(t, index) {
 		t.Errorf("%+v, want platforms %v", result, want)
 	}
-	if blobs := r.fetched(); len(blobs) > 0 {
+	if blobs := r.fetched(); len(blobs) != 1 { // the configuration, for its labels
 		t.Errorf("blobs were fetched: %v", blobs)
 	}
 }
@@ -231,7 +234,7 @@ func TestCredentialsOfTheDockerConfiguration(t *testing.T) { // not parallel: se
 
 	t.Setenv("HOME", t.TempDir())
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
-	_, err := verify.New(verify.Options{}).Resolve(t.Context(), host+"/web:1")
+	_, err := verify.New(verify.Options{Reach: here}).Resolve(t.Context(), host+"/web:1")
 	wantError(t, err, graft.CodeUnauthorized, host, "docker login "+host, "authentication required")
 
 	auth := base64.StdEncoding.EncodeToString([]byte("ann:secret"))
@@ -239,7 +242,7 @@ func TestCredentialsOfTheDockerConfiguration(t *testing.T) { // not parallel: se
 	if err := os.WriteFile(filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	result, err := verify.New(verify.Options{}).Resolve(t.Context(), host+"/web:1")
+	result, err := verify.New(verify.Options{Reach: here}).Resolve(t.Context(), host+"/web:1")
 	if err != nil || result.Digest != digestOf(t, image) {
 		t.Fatalf("%+v, %v", result, err)
 	}
@@ -249,7 +252,7 @@ func TestEndedContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := verify.New(verify.Options{Keychain: anonymous{}}).Resolve(ctx, "127.0.0.1:1/web")
+	_, err := verify.New(verify.Options{Keychain: anonymous{}, Reach: here}).Resolve(ctx, "127.0.0.1:1/web")
 	wantError(t, err, graft.CodeUnavailable, "127.0.0.1:1")
 }
 
@@ -275,7 +278,7 @@ func TestHangingRegistryIsTemporary(t *testing.T) {
 		}
 	})
 	t.Cleanup(func() { close(done) }) // runs before the server's own, which waits for requests
-	v := verify.New(verify.Options{Keychain: anonymous{}, Timeout: 500 * time.Millisecond})
+	v := verify.New(verify.Options{Keychain: anonymous{}, Reach: here, Timeout: 500 * time.Millisecond})
 	_, err := v.Resolve(t.Context(), host+"/web:1")
 	wantError(t, err, graft.CodeUnavailable, host, "500ms", "web:1")
 }

@@ -1,0 +1,19 @@
+package verify
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+)
+
+// NewGuard makes the transport of a Verifier with names of its own.
+func NewGuard(reach Reach, resolver *net.Resolver, proxy func(*http.Request) (*url.URL, error)) http.RoundTripper {
+	return newGuard(reach, resolver, proxy)
+}
+
+// TransportOf returns what carries a Verifier's requests.
+func TransportOf(v *Verifier) http.RoundTripper { return v.options.Transport }
+
+// IsPublic is isPublic with the real table.
+func IsPublic(a netip.Addr) bool { return isPublic(a, specialBlocks()) }
