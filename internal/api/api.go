@@ -159,15 +159,13 @@ type service struct {
 	Options
 	role     string
 	routes   []compiledRoute
+	places   places
 	document func() ([]byte, error) // OpenAPI
 }
 
 func newService(role string, options Options) *service {
 	if options.Origins == nil {
-		options.Origins = []string{
-			"http://localhost:11103", "http://127.0.0.1:11103",
-			"http://localhost:11203", "http://127.0.0.1:11203",
-		}
+		options.Origins = DefaultOrigins()
 	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
@@ -178,6 +176,7 @@ func newService(role string, options Options) *service {
 	return &service{
 		Options:  options,
 		role:     role,
+		places:   newPlaces(),
 		document: openAPI(role),
 	}
 }

@@ -6,6 +6,14 @@ import (
 	"strings"
 )
 
+// DefaultOrigins are those of the dashboards on this host.
+func DefaultOrigins() []string {
+	return []string{
+		"http://localhost:11103", "http://127.0.0.1:11103",
+		"http://localhost:11203", "http://127.0.0.1:11203",
+	}
+}
+
 // allowOrigin lets pages of the origins that were chosen read the answer. No
 // cookies are involved, so credentials are never allowed.
 func (s *service) allowOrigin(w http.ResponseWriter, r *http.Request, methods []string) {

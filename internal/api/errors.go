@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/shield"
 )
 
 // statusOf is the one mapping from error codes to HTTP statuses.
@@ -95,8 +96,18 @@ func (s *service) fail(rec *recorder, r *http.Request, err error) {
 	if body.Code == http.StatusUnauthorized {
 		rec.Header().Set("WWW-Authenticate", `Bearer realm="graft"`)
 	}
+	shield.SetRetryAfter(rec.Header(), err)
 	// The body is made of strings and numbers: encoding it can't fail.
 	_ = writeJSON(rec, body.Code, body)
+}
+
+// Refuse answers with an error before any handler saw the request. Its text is
+// that of a *graft.Error; others have none.
+func Refuse(w http.ResponseWriter, _ *http.Request, err error) {
+	shield.SetRetryAfter(w.Header(), err)
+	w.Header().Set("Cache-Control", "no-store")
+	body := describe(err)
+	_ = writeJSON(w, body.Code, body)
 }
 
 // describe makes the body for err; it has no text of errors that are not ours.

@@ -54,6 +54,11 @@ func (e *engine) streamEvents(w http.ResponseWriter, r *http.Request, id string)
 		w.WriteHeader(http.StatusNoContent) // which tells browsers not to connect again
 		return nil
 	}
+	release, err := e.places.streams.Take(r)
+	if err != nil {
+		return err
+	}
+	defer release()
 	ctx, cancel := e.untilStopping(r.Context())
 	defer cancel()
 	w.Header().Set("X-Accel-Buffering", "no") // or nginx would hold events back

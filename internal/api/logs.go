@@ -37,6 +37,11 @@ func (e *engine) logs(w http.ResponseWriter, r *http.Request) error {
 	}
 	out := newLineWriter(w, "text/plain; charset=utf-8", options.Follow)
 	if options.Follow {
+		release, err := e.places.streams.Take(r)
+		if err != nil {
+			return err
+		}
+		defer release()
 		timer := time.AfterFunc(quietTime, out.begin)
 		defer timer.Stop()
 	}

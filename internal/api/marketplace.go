@@ -33,7 +33,9 @@ func (m *marketplace) list(w http.ResponseWriter, r *http.Request) error {
 	if query.Limit > 0 {
 		return m.page(w, r, query)
 	}
-	return writeList(w, func(fn func(document []byte) error) error {
+	answer := &longAnswer{ResponseWriter: w, request: r, places: m.places.lists}
+	defer answer.end()
+	return writeList(answer, func(fn func(document []byte) error) error {
 		if *query == (graft.AddonQuery{Name: query.Name}) {
 			return m.market.EachApproved(r.Context(), query.Name, fn)
 		}
@@ -73,9 +75,9 @@ func (m *marketplace) page(w http.ResponseWriter, r *http.Request, query *graft.
 }
 
 // writeList writes a JSON array of the documents that each gives to its function.
-func writeList(w http.ResponseWriter, each func(fn func(document []byte) error) error) error {
-	w.Header().Set("Content-Type", "application/json")
-	out := bufio.NewWriterSize(w, 32<<10)
+func writeList(answer *longAnswer, each func(fn func(document []byte) error) error) error {
+	answer.Header().Set("Content-Type", "application/json")
+	out := bufio.NewWriterSize(answer, 32<<10)
 	separator := byte('[')
 	err := each(func(document []byte) error {
 		// Errors of out are sticky: the last one tells.
@@ -90,6 +92,7 @@ func writeList(w http.ResponseWriter, each func(fn func(document []byte) error) 
 	if separator == '[' {
 		_ = out.WriteByte('[')
 	}
+	answer.last = out.Available() > 1
 	_, _ = out.WriteString("]\n")
 	return out.Flush()
 }

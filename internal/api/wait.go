@@ -31,6 +31,12 @@ func fetch[T any](
 	if !q.has("since") {
 		return now(r.Context(), id)
 	}
+	release, err := s.places.polls.Take(r)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	defer release()
 	ctx, cancel := s.untilStopping(r.Context())
 	defer cancel()
 	ctx, cancelTimeout := context.WithTimeout(ctx, timeout)

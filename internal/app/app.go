@@ -186,7 +186,9 @@ func (a *App) buildMarketplace(db *store.Store) (graft.Catalog, error) {
 		asReplica(&options)
 		m := market.New(options)
 		a.work = append(a.work, m.Run)
-		a.serve(RoleMarketplace, api.NewMarketplace(m, a.apiOptions()))
+		if err := a.serve(RoleMarketplace, api.NewMarketplace(m, a.apiOptions())); err != nil {
+			return nil, err
+		}
 		catalog = m
 	}
 	if a.options.Marketplace == "" {
@@ -229,8 +231,7 @@ func (a *App) buildEngine(ctx context.Context, db *store.Store, catalog graft.Ca
 	a.work = append(a.work, e.Run)
 	options := a.apiOptions()
 	options.Plane = a.options.Plane
-	a.serve(RoleEngine, api.NewEngine(e, options))
-	return nil
+	return a.serve(RoleEngine, api.NewEngine(e, options))
 }
 
 func (a *App) buildDashboard() error {
@@ -245,8 +246,10 @@ func (a *App) buildDashboard() error {
 		Catalog: catalog, Marketplace: a.marketplaceURL(), Engine: a.URLs()[RoleEngine],
 		Plane: a.options.Plane, Version: version.String(), Log: a.options.Log.With("role", RoleDashboard),
 	})
-	a.serve(RoleDashboard, handler)
-	return err
+	if err != nil {
+		return err
+	}
+	return a.serve(RoleDashboard, handler)
 }
 
 func (a *App) buildRegistry() error {
@@ -254,8 +257,10 @@ func (a *App) buildRegistry() error {
 		return nil
 	}
 	handler, err := registry.New(filepath.Join(a.options.DataDir, "registry"), a.options.Log.With("role", roleRegistry))
-	a.serve(roleRegistry, handler)
-	return err
+	if err != nil {
+		return err
+	}
+	return a.serve(roleRegistry, handler)
 }
 
 // client reads the marketplace as anybody may: without a token.
@@ -288,15 +293,20 @@ func (a *App) apiOptions() api.Options {
 }
 
 // serve gives the role's listener its handler.
-func (a *App) serve(role string, handler http.Handler) {
+func (a *App) serve(role string, handler http.Handler) error {
 	for _, s := range a.servers {
 		if s.role == role {
+			handler, err := a.shielded(s, handler)
+			if err != nil {
+				return err
+			}
 			s.http = newHTTPServer(role, a.traces.handler(role, a.metrics.Count(role, handler)), a.options.Log)
 			if s.certificate != nil {
 				s.http.TLSConfig = s.certificate.config()
 			}
 		}
 	}
+	return nil
 }
 
 // URLs returns where each role (and the built-in registry, as "registry") is

@@ -23,6 +23,7 @@ func level(path string) (int, bool) {
 		"probe":    1,
 		"client":   1,
 		"registry": 1,
+		"shield":   1,
 		"version":  1,
 		"mongo":    1,
 		"market":   2,

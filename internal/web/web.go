@@ -91,6 +91,7 @@ type page struct {
 // finds this one.
 func health(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:

@@ -1,0 +1,34 @@
+package app
+
+import (
+	"net/http"
+
+	"github.com/graftplatform/graft/internal/api"
+	"github.com/graftplatform/graft/internal/shield"
+)
+
+// shielded returns the handler of a server behind what keeps strangers' requests
+// from it. See docs/decisions/0009-who-may-call.md.
+func (a *App) shielded(s *server, handler http.Handler) (http.Handler, error) {
+	policy := shield.Policy{
+		Loopback: !s.open(),
+		Hosts:    a.options.AllowedHosts,
+		// Whoever needs a token is not helped by calling a server by a name of
+		// his own. The dashboard and the registry have nothing to read that is
+		// not for everybody.
+		AnyName: len(a.options.AllowedHosts) == 0 && (a.options.Auth != AuthNone || s.role == RoleDashboard || s.role == roleRegistry),
+		Origins: a.options.CORSOrigins,
+		Reads:   shield.Rate{PerSecond: 200, Burst: 1000},
+		Changes: shield.Rate{PerSecond: 10, Burst: 100},
+		Refuse:  api.Refuse,
+	}
+	if policy.Origins == nil {
+		policy.Origins = api.DefaultOrigins()
+	}
+	if s.role == roleRegistry {
+		// A push is many requests, and no page pushes.
+		policy.Changes = shield.Rate{PerSecond: 200, Burst: 1000}
+		policy.NoPages, policy.Origins = true, nil
+	}
+	return shield.New(policy, handler)
+}

@@ -1,0 +1,130 @@
+// Package shield stands before every HTTP server of Graft. It refuses what no
+// handler should have to think of: requests that browsers were tricked into, and
+// clients that ask for more than their share. It knows nothing of what is
+// behind it, and keeps nothing on the disk.
+package shield
+
+import (
+	"maps"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/graftplatform/graft"
+)
+
+// Policy says what one server lets through.
+type Policy struct {
+	// Loopback is whether the server listens on loopback only.
+	Loopback bool
+	// Hosts are names by which clients may call the server, besides those of
+	// this host itself.
+	Hosts []string
+	// AnyName lets clients call it by any name when it listens beyond loopback.
+	AnyName bool
+	// Origins are those whose pages may change things here; "*": all.
+	Origins []string
+	// NoPages is for servers that no page has reason to change: not even the
+	// server's own origin may.
+	NoPages bool
+	// Reads and Changes are how much each client may ask for.
+	Reads, Changes Rate
+	// Refuse answers a request that is not let through. The error is a
+	// *graft.Error.
+	Refuse func(w http.ResponseWriter, r *http.Request, err error)
+}
+
+// shield is the state of one server.
+type shield struct {
+	Policy
+	next    http.Handler
+	headers http.Header
+	origins *http.CrossOriginProtection
+	reads   *budgets
+	changes *budgets
+	guesses *guesses
+}
+
+// New returns a handler that lets next answer what the policy lets through.
+// CodeInvalid when an origin or a host is none.
+func New(p Policy, next http.Handler) (http.Handler, error) {
+	s := &shield{
+		Policy: p, next: next, headers: shared(headers()),
+		reads: newBudgets(p.Reads), changes: newBudgets(p.Changes), guesses: newGuesses(),
+	}
+	for _, host := range p.Hosts {
+		if strings.ContainsAny(host, "/:@ ") || host == "" {
+			return nil, graft.Errorf(graft.CodeInvalid, "%q is no name of a host: write it without scheme and port, such as graft.example", host)
+		}
+	}
+	var err error
+	s.origins, err = protection(p.Origins)
+	return s, err
+}
+
+// ServeHTTP implements http.Handler.
+func (s *shield) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	maps.Copy(w.Header(), s.headers)
+	client := clientOf(r)
+	if err := s.check(r, client); err != nil {
+		s.Refuse(w, r, err)
+		return
+	}
+	if r.Header.Get("Authorization") == "" {
+		s.next.ServeHTTP(w, r)
+		return
+	}
+	s.guesses.serve(s.next, w, r, client)
+}
+
+func (s *shield) check(r *http.Request, client netip.Addr) error {
+	if err := s.checkHost(r); err != nil {
+		return err
+	}
+	if err := s.checkOrigin(r); err != nil {
+		return err
+	}
+	budgets := s.reads
+	if !safe(r.Method) {
+		budgets = s.changes
+	}
+	wait := budgets.take(client)
+	if wait == 0 && r.Header.Get("Authorization") != "" {
+		wait = s.guesses.wait(r, client)
+	}
+	if wait > 0 {
+		return &laterError{graft.Errorf(graft.CodeTooMany, "This client asks too often; it may again in %s.", wait), wait}
+	}
+	return nil
+}
+
+// safe is whether a method changes nothing.
+func safe(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+// clientOf returns the address that a client is known by: its own or, of IPv6,
+// its network's, as one client has a whole network (/64) to choose from. Headers
+// that proxies add are not looked at: anybody can send them.
+func clientOf(r *http.Request) netip.Addr {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	client := at.Addr().Unmap().WithZone("")
+	if client.Is4() || client.IsLoopback() {
+		return client
+	}
+	network, _ := client.Prefix(64) // fails for IPv4 only
+	return network.Addr()
+}
+
+// hostOf returns the name or address by which a client calls the server.
+func hostOf(r *http.Request) string {
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
+}

@@ -1,0 +1,292 @@
+package shield_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/shield"
+)
+
+// behind puts a handler that answers 200 behind a policy.
+func behind(t *testing.T, p shield.Policy) http.Handler {
+	t.Helper()
+	return before(t, p, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
+}
+
+func before(t *testing.T, p shield.Policy, next http.HandlerFunc) http.Handler {
+	t.Helper()
+	p.Refuse = func(w http.ResponseWriter, _ *http.Request, err error) {
+		shield.SetRetryAfter(w.Header(), err)
+		status := http.StatusForbidden
+		if graft.ErrorCode(err) == graft.CodeTooMany {
+			status = http.StatusTooManyRequests
+		}
+		http.Error(w, graft.ErrorMessage(err), status)
+	}
+	h, err := shield.New(p, next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// send sends a request of a client, with headers as name, value pairs.
+func send(h http.Handler, method, client, host string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, "/", nil) //nolint:noctx // it goes nowhere
+	r.Host, r.RemoteAddr = host, client
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+const (
+	here  = "127.0.0.1:4711"
+	there = "192.0.2.7:4711"
+)
+
+func TestHosts(t *testing.T) {
+	t.Parallel()
+	hosts := []string{"graft.example"}
+	for _, c := range []struct {
+		policy     shield.Policy
+		yes, never []string
+	}{
+		{
+			shield.Policy{Loopback: true},
+			[]string{"localhost", "LOCALHOST:80", "x.localhost:1", "127.0.0.1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "localhost.:1", ""},
+			[]string{"evil.example", "evil.example:11102", "localhost.evil.example", "127.0.0.1.evil.example", "192.0.2.1", "graft", "x@localhost", "[fd00::1]"},
+		},
+		{
+			shield.Policy{Loopback: true, Hosts: hosts},
+			[]string{"graft.example", "Graft.Example:80", "localhost"},
+			[]string{"evil.example", "x.graft.example", "192.0.2.1"},
+		},
+		{
+			shield.Policy{},
+			[]string{"localhost:1", "192.0.2.1:1", "[fd00::1]:1", "marketplace:11102"},
+			[]string{"evil.example", "graft.example"},
+		},
+		{shield.Policy{Hosts: hosts}, []string{"graft.example", "192.0.2.1", "marketplace"}, []string{"evil.example"}},
+		{shield.Policy{AnyName: true}, []string{"evil.example", "192.0.2.1"}, nil},
+		{shield.Policy{AnyName: true, Loopback: true}, nil, []string{"evil.example"}},
+	} {
+		h := behind(t, c.policy)
+		for _, host := range c.yes {
+			if w := send(h, "GET", here, host); w.Code != 200 {
+				t.Errorf("%+v: %q: %d %s", c.policy, host, w.Code, w.Body)
+			}
+		}
+		for _, host := range c.never {
+			if w := send(h, "GET", here, host); w.Code != 403 || !strings.Contains(w.Body.String(), "--allowed-host") {
+				t.Errorf("%+v: %q: %d %s", c.policy, host, w.Code, w.Body)
+			}
+		}
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	t.Parallel()
+	dashboard := []string{"http://127.0.0.1:11103"}
+	for _, c := range []struct {
+		what    string
+		policy  shield.Policy
+		headers []string
+		want    int
+	}{
+		{"no browser", shield.Policy{}, nil, 200},
+		{"another origin", shield.Policy{}, []string{"Origin", "http://evil.example"}, 403},
+		{"another site", shield.Policy{}, []string{"Sec-Fetch-Site", "cross-site", "Origin", "http://evil.example"}, 403},
+		{"the same site", shield.Policy{}, []string{"Sec-Fetch-Site", "same-site", "Origin", "http://localhost:1"}, 403},
+		{"a sandbox", shield.Policy{}, []string{"Origin", "null"}, 403},
+		{"another port", shield.Policy{}, []string{"Origin", "http://localhost:11103"}, 403},
+		{"its own page", shield.Policy{}, []string{"Origin", "http://localhost:11102"}, 200},
+		{"its own page, new browser", shield.Policy{}, []string{"Sec-Fetch-Site", "same-origin", "Origin", "http://localhost:11102"}, 200},
+		{"the dashboard", shield.Policy{Origins: dashboard}, []string{"Sec-Fetch-Site", "same-site", "Origin", "http://127.0.0.1:11103"}, 200},
+		{"everybody", shield.Policy{Origins: []string{"*"}}, []string{"Origin", "http://evil.example"}, 200},
+		{"no pages: no browser", shield.Policy{NoPages: true}, nil, 200},
+		{"no pages: own page", shield.Policy{NoPages: true}, []string{"Origin", "http://localhost:11102"}, 403},
+		{"no pages: form", shield.Policy{NoPages: true}, []string{"Sec-Fetch-Site", "same-origin"}, 403},
+	} {
+		h := behind(t, c.policy)
+		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
+			if w := send(h, method, here, "localhost:11102", c.headers...); w.Code != c.want {
+				t.Errorf("%s: %s: %d %s", c.what, method, w.Code, w.Body)
+			}
+		}
+		for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
+			if w := send(h, method, here, "localhost:11102", c.headers...); w.Code != 200 {
+				t.Errorf("%s: %s: %d %s", c.what, method, w.Code, w.Body)
+			}
+		}
+	}
+}
+
+func TestHeadersOnEveryAnswer(t *testing.T) {
+	t.Parallel()
+	h := before(t, shield.Policy{Loopback: true}, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Add("Vary", "Origin")
+		w.Header().Add("X-Frame-Options", "SAMEORIGIN") // must not be seen by others
+	})
+	for _, host := range []string{"localhost", "evil.example", "localhost"} {
+		header := send(h, "GET", here, host).Header()
+		for _, name := range []string{"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Resource-Policy"} {
+			if header.Get(name) == "" {
+				t.Errorf("%s: no %s", host, name)
+			}
+		}
+		if values := header["X-Frame-Options"]; values[0] != "DENY" || len(values) > 2 {
+			t.Errorf("%s: X-Frame-Options is %q", host, values)
+		}
+	}
+}
+
+func TestBadPolicies(t *testing.T) {
+	t.Parallel()
+	for _, p := range []shield.Policy{{Hosts: []string{"http://x"}}, {Hosts: []string{"x:80"}}, {Origins: []string{"x"}}, {Origins: []string{"http://x/path"}}} {
+		if _, err := shield.New(p, nil); graft.ErrorCode(err) != graft.CodeInvalid {
+			t.Errorf("%+v: %v", p, err)
+		}
+	}
+}
+
+func TestRates(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := behind(t, shield.Policy{
+			AnyName: true,
+			Reads:   shield.Rate{PerSecond: 100, Burst: 10},
+			Changes: shield.Rate{PerSecond: .5, Burst: 3},
+		})
+		count := func(method, client string) (good int) {
+			for range 20 {
+				if w := send(h, method, client, "x"); w.Code == 200 {
+					good++
+				} else if w.Code != 429 || w.Header().Get("Retry-After") == "" {
+					t.Fatalf("%d %v", w.Code, w.Header())
+				}
+			}
+			return good
+		}
+		for _, c := range []struct {
+			method, client string
+			want           int
+		}{
+			{"GET", there, 10}, {"GET", there, 0}, {"POST", there, 3}, {"DELETE", "192.0.2.7:1", 0},
+			{"POST", "192.0.2.8:1", 3}, {"POST", "[2001:db8::1]:1", 3}, {"POST", "[2001:db8::2]:1", 0}, {"POST", "[2001:db8:1::]:1", 3},
+			{"POST", here, 20}, {"POST", "[::1]:1", 20},
+		} {
+			if got := count(c.method, c.client); got != c.want {
+				t.Errorf("%s by %s: %d were answered, want %d", c.method, c.client, got, c.want)
+			}
+		}
+		if wait := send(h, "POST", there, "x").Header().Get("Retry-After"); wait != "2" {
+			t.Errorf("Retry-After is %s", wait)
+		}
+		time.Sleep(2 * time.Second)
+		if got := count("POST", there); got != 1 {
+			t.Errorf("%d after two seconds", got)
+		}
+	})
+}
+
+// However many clients there are, and whatever they send, they are forgotten.
+func TestManyClients(t *testing.T) {
+	t.Parallel()
+	h := behind(t, shield.Policy{AnyName: true, Reads: shield.Rate{PerSecond: 1, Burst: 1}})
+	for i := range 20000 {
+		client := "10." + strings.Join([]string{strconv.Itoa(i >> 16 & 255), strconv.Itoa(i >> 8 & 255), strconv.Itoa(i & 255)}, ".") + ":1"
+		if w := send(h, "GET", client, "x"); w.Code != 200 {
+			t.Fatalf("client %d: %d", i, w.Code)
+		}
+	}
+	if w := send(h, "GET", "10.0.0.0:1", "x"); w.Code != 200 {
+		t.Errorf("a client of long ago is remembered: %d", w.Code)
+	}
+}
+
+func TestTokenGuessing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := before(t, shield.Policy{AnyName: true}, func(w http.ResponseWriter, r *http.Request) {
+			if !safe(r.Method) && !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer right") {
+				w.WriteHeader(http.StatusUnauthorized)
+			}
+		})
+		bearer := func(method, client, token string) int {
+			return send(h, method, client, "x", "Authorization", "Bearer "+token).Code
+		}
+		if bearer("POST", here, "right") != 200 || bearer("GET", here, "wrong 7") != 200 {
+			t.Fatal("the first requests are not answered")
+		}
+		for i := range 20 {
+			if code := bearer("POST", here, "wrong "+strconv.Itoa(i)); code != 401 {
+				t.Fatalf("guess %d: %d", i, code)
+			}
+		}
+		for token, want := range map[string]int{"wrong 20": 429, "wrong 7": 429, "right, but not known": 429, "right": 200} {
+			if got := bearer("POST", here, token); got != want {
+				t.Errorf("%s: %d, want %d", token, got, want)
+			}
+		}
+		if code := bearer("POST", there, "right, elsewhere"); code != 200 {
+			t.Errorf("others are held back: %d", code)
+		}
+		if code := send(h, "POST", here, "x").Code; code != 401 {
+			t.Errorf("without credentials: %d", code)
+		}
+		time.Sleep(2 * time.Second)
+		if a, b := bearer("POST", here, "wrong"), bearer("POST", here, "wrong"); a != 401 || b != 429 {
+			t.Errorf("after two seconds: %d, %d", a, b)
+		}
+	})
+}
+
+func safe(method string) bool { return method == http.MethodGet }
+
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	p := shield.NewPlaces("streams", 4, 2)
+	take := func(client string) (func(), error) {
+		r := httptest.NewRequest("GET", "/", nil) //nolint:noctx // it goes nowhere
+		r.RemoteAddr = client
+		return p.Take(r)
+	}
+	var releases []func()
+	for _, c := range []struct {
+		client string
+		want   graft.Code
+	}{
+		{there, ""}, {there, ""}, {there, graft.CodeTooMany}, {"192.0.2.8:1", ""}, {here, ""}, {here, graft.CodeUnavailable},
+	} {
+		release, err := take(c.client)
+		if graft.ErrorCode(err) != c.want {
+			t.Fatalf("%s: %v, want %q", c.client, err, c.want)
+		}
+		if err == nil {
+			releases = append(releases, release)
+			continue
+		}
+		header := http.Header{}
+		if shield.SetRetryAfter(header, err); header.Get("Retry-After") == "" {
+			t.Error("no Retry-After")
+		}
+	}
+	for _, release := range releases {
+		release()
+	}
+	for range 4 { // this host has no bound of its own
+		if _, err := take(here); err != nil {
+			t.Error(err)
+		}
+	}
+}
