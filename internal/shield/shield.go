@@ -55,7 +55,8 @@ func New(p Policy, next http.Handler) (http.Handler, error) {
 	}
 	for _, host := range p.Hosts {
 		if strings.ContainsAny(host, "/:@ ") || host == "" {
-			return nil, graft.Errorf(graft.CodeInvalid, "%q is no name of a host: write it without scheme and port, such as graft.example", host)
+			return nil, graft.Errorf(graft.CodeInvalid, "%q is no name of a host for --allowed-host: write it without scheme and port, such as graft.example",
+				host[strings.LastIndexByte(host, '@')+1:]) // before it may be a password
 		}
 	}
 	var err error

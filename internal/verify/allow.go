@@ -22,7 +22,8 @@ func ParseRegistry(text string) (Registry, error) {
 	u, err := url.Parse("//" + strings.TrimSpace(text))
 	if err != nil || u.Host != strings.TrimSpace(text) || !goodHost(u) || !goodPort(u) {
 		return Registry{}, graft.Errorf(graft.CodeInvalid,
-			"%q is no registry: write it as HOST or HOST:PORT, such as registry.lan:5000 or [fd00::5]:5000, as images have it", text)
+			"%q is no registry: write it as HOST or HOST:PORT, such as registry.lan:5000 or [fd00::5]:5000, as images have it",
+			text[strings.LastIndexByte(text, '@')+1:]) // before it may be a password
 	}
 	return Registry{canonicalHost(u.Hostname()), u.Port()}, nil
 }

@@ -85,7 +85,7 @@ func New(options Options) (*Driver, error) {
 	}
 	if scheme, _, _ := strings.Cut(d.host, "://"); scheme != "unix" && scheme != "tcp" && scheme != "http" && scheme != "https" && scheme != "npipe" {
 		return nil, graft.Errorf(graft.CodeInvalid,
-			"the Docker host %q can't be used: only unix:// and tcp:// addresses can (for ssh, forward the socket)", d.host)
+			"the Docker host %q can't be used: only unix:// and tcp:// addresses can (for ssh, forward the socket)", withoutUser(d.host))
 	}
 	return d, nil
 }
@@ -196,4 +196,16 @@ func unixTime(t time.Time) string {
 		return ""
 	}
 	return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond())
+}
+
+// withoutUser is an address without the user and password that it may hold.
+func withoutUser(address string) string {
+	scheme, rest, ok := strings.Cut(address, "://")
+	if !ok {
+		scheme, rest = "", address
+	}
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		return scheme + "://…" + rest[at:]
+	}
+	return address
 }
