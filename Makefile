@@ -31,9 +31,8 @@ bench: ## measure, and write the table into docs/benchmarks.md
 soak: ## random operations and crashes for DURATION=10m, checked after each (SEED=n: the same again)
 	@DURATION=$(DURATION) SEED=$(SEED) scripts/soak.sh
 
-fuzz: ## fuzz the parsers for half a minute each
-	go test -run '^$$' -fuzz '^FuzzParseDescriptor$$' -fuzztime 30s .
-	go test -run '^$$' -fuzz '^FuzzSplitCommand$$' -fuzztime 30s .
+fuzz: ## fuzz everything that reads strangers' input, FUZZTIME=30s each
+	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
 
 lint: ## run the linters
 	$(TOOL) golangci-lint run

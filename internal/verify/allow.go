@@ -31,7 +31,7 @@ func ParseRegistry(text string) (Registry, error) {
 // goodHost wants addresses of IPv6, and nothing else, in brackets.
 func goodHost(u *url.URL) bool {
 	host := u.Hostname()
-	return host != "" && strings.Contains(host, ":") == strings.HasPrefix(u.Host, "[")
+	return canonicalHost(host) != "" && strings.Contains(host, ":") == strings.HasPrefix(u.Host, "[")
 }
 
 func goodPort(u *url.URL) bool {

@@ -158,7 +158,7 @@ func TestForgedManifest(t *testing.T) {
 
 func TestBadReferences(t *testing.T) {
 	t.Parallel()
-	for _, image := range []string{"", "UPPER/case", "a b", "web:", "web@sha256:12", "http://registry/web", strings.Repeat("a", 300)} {
+	for _, image := range []string{"", "UPPER", "a b", "web:", "web@sha256:12", "http://registry/web", strings.Repeat("a", 300)} {
 		_, err := resolve(t, image)
 		wantError(t, err, graft.CodeInvalid, "[registry/]repository[:tag][@digest]")
 	}

@@ -113,12 +113,19 @@ func parse(image string) (target, error) {
 		return target{}, graft.WrapError(graft.CodeInvalid, err,
 			"%q is no image reference. Write it as [registry/]repository[:tag][@digest].", image)
 	}
-	parsed, err := name.ParseReference(canonical.String())
+	// Not by name.ParseReference, which takes hosts in capitals for repositories
+	// of Docker Hub; the parser of Docker, which is to pull the image, does not.
+	registry, err := name.NewRegistry(reference.Domain(canonical))
 	if err != nil {
 		return target{}, graft.WrapError(graft.CodeInvalid, err,
 			"%q is no image reference that registries accept. Write it as [registry/]repository[:tag][@digest].", image)
 	}
-	return target{image, canonical, parsed}, nil
+	repository := registry.Repo(reference.Path(canonical))
+	if digested, ok := canonical.(reference.Digested); ok {
+		return target{image, canonical, repository.Digest(digested.Digest().String())}, nil
+	}
+	tagged, _ := canonical.(reference.Tagged) // what has no digest was given a tag
+	return target{image, canonical, repository.Tag(tagged.Tag())}, nil
 }
 
 func (v *Verifier) ask(ctx context.Context, t target, transport http.RoundTripper) (Result, error) {

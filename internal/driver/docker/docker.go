@@ -133,7 +133,7 @@ func (d *Driver) connect(ctx context.Context) (*client.Client, error) {
 	// A new client, since an old one never goes back to a newer API.
 	api, err := client.New(d.options...)
 	if err != nil {
-		return nil, graft.WrapError(graft.CodeInternal, err, "the Docker host %s can't be used", d.host)
+		return nil, graft.WrapError(graft.CodeInternal, err, "the Docker host %s can't be used", withoutUser(d.host))
 	}
 	if err := d.negotiate(ctx, api); err != nil {
 		_ = api.Close()
@@ -149,7 +149,7 @@ func (d *Driver) negotiate(ctx context.Context, api *client.Client) error {
 	ping, err := api.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
 	if ping.APIVersion != "" && older(ping.APIVersion, minAPI) {
 		return graft.Errorf(graft.CodeUpstream, "Docker at %s speaks only API %s: update it to Docker 20.10 or later, which speaks %s",
-			d.host, ping.APIVersion, minAPI)
+			withoutUser(d.host), ping.APIVersion, minAPI)
 	}
 	if err != nil {
 		return d.failed(nil, err, "connecting to Docker")

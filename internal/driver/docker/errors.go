@@ -20,14 +20,14 @@ import (
 func (d *Driver) failed(api *client.Client, err error, format string, args ...any) *graft.Error {
 	doing := fmt.Sprintf(format, args...)
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return graft.WrapError(graft.CodeUnavailable, err, "%s: Docker at %s did not answer before the call was given up", doing, d.host)
+		return graft.WrapError(graft.CodeUnavailable, err, "%s: Docker at %s did not answer before the call was given up", doing, withoutUser(d.host))
 	}
 	if broken(err) {
 		if api != nil {
 			d.disconnect(api)
 		}
 		return graft.WrapError(graft.CodeUnavailable, err,
-			"Docker does not answer at %s: is it running, and may this user use it?", d.host)
+			"Docker does not answer at %s: is it running, and may this user use it?", withoutUser(d.host))
 	}
 	return graft.Errorf(codeOf(err), "%s: %s", doing, words(err))
 }
