@@ -39,7 +39,7 @@ func before(t *testing.T, p shield.Policy, next http.HandlerFunc) http.Handler {
 
 // send sends a request of a client, with headers as name, value pairs.
 func send(h http.Handler, method, client, host string, headers ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(method, "/", nil) //nolint:noctx // it goes nowhere
+	r := httptest.NewRequest(method, "/", nil)
 	r.Host, r.RemoteAddr = host, client
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
@@ -257,7 +257,7 @@ func TestPlaces(t *testing.T) {
 	t.Parallel()
 	p := shield.NewPlaces("streams", 4, 2)
 	take := func(client string) (func(), error) {
-		r := httptest.NewRequest("GET", "/", nil) //nolint:noctx // it goes nowhere
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.RemoteAddr = client
 		return p.Take(r)
 	}

@@ -107,7 +107,7 @@ func (g *guard) dial(plain bool) func(ctx context.Context, network, address stri
 // make the connection. Names that are not known here may be known there.
 func (g *guard) lookUp(r *http.Request) error {
 	host, port := hostPort(r.URL)
-	number, err := net.LookupPort("tcp", port)
+	number, err := g.resolver.LookupPort(r.Context(), "tcp", port)
 	if err != nil {
 		return err
 	}

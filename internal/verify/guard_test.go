@@ -235,7 +235,7 @@ func TestPublicRegistriesHaveToEncrypt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = verify.TransportOf(v).RoundTrip(r) //nolint:bodyclose // there is none
+	_, err = verify.TransportOf(v).RoundTrip(r)
 	wantError(t, err, graft.CodeForbidden, "encrypt", "--allow-registry public.test")
 }
 
