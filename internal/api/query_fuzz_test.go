@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 )
@@ -14,21 +15,25 @@ import (
 func FuzzQuery(f *testing.F) {
 	for _, query := range []string{
 		"", "since=1&timeout=1ms", "since=-1", "timeout=61s", "timeout=1e9s", "tail=9999999999999", "follow=maybe", "since=2006-01-02T15:04:05Z",
-		"%zz", "a=b;c=d", "since=%00", "since=1&since=2", "after=1", "name=%ff", "timeout=-0", "timeout=.5s", "follow=0&tail=1&after=3",
+		"%zz", "a=b;c=d", "since=%00", "since=1&since=2", "after=1", "q=a&limit=5&cursor=x", "kind=plugin&sort=name&latest=1", "limit=-1", "status=x", "name=%ff", "timeout=-0", "timeout=.5s", "follow=0&tail=1&after=3",
 	} {
 		f.Add(query)
 	}
-	paths := []string{"/api/v1/addons/" + someID, "/api/v1/addons/" + someID + "/logs", "/api/v1/addons", "/api/v1/addons/" + someID + "/events"}
+	paths := []string{"/api/v1/addons/" + someID, "/api/v1/addons/" + someID + "/logs", "/api/v1/addons", "/api/v1/addons/" + someID + "/events", "/api/v1/marketplace/addons"}
 	f.Fuzz(func(t *testing.T, raw string) {
-		_, engine := newFakes()
+		market, engine := newFakes()
 		engine.during = func(ctx context.Context) {
 			deadline, ok := ctx.Deadline()
 			if left := time.Until(deadline); !ok || left > maxWait {
 				t.Errorf("%q waits %s", raw, left)
 			}
 		}
-		h := NewEngine(engine, Options{})
+		servers := both(market, engine, Options{})
 		for _, path := range paths {
+			h := servers["engine"]
+			if strings.HasPrefix(path, "/api/v1/marketplace") {
+				h = servers["marketplace"]
+			}
 			r := httptest.NewRequestWithContext(t.Context(), "GET", path, nil)
 			r.URL.RawQuery = raw
 			w := httptest.NewRecorder()
