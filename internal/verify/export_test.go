@@ -3,7 +3,6 @@ package verify
 import (
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 )
 
@@ -14,6 +13,3 @@ func NewGuard(reach Reach, resolver *net.Resolver, proxy func(*http.Request) (*u
 
 // TransportOf returns what carries a Verifier's requests.
 func TransportOf(v *Verifier) http.RoundTripper { return v.options.Transport }
-
-// IsPublic is isPublic with the real table.
-func IsPublic(a netip.Addr) bool { return isPublic(a, specialBlocks()) }
