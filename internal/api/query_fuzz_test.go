@@ -49,7 +49,7 @@ func FuzzQuery(f *testing.F) {
 					t.Fatalf("%s?%s: %v: %s", path, raw, err, w.Body)
 				}
 				for name := range body.Errors["query"] {
-					if values.Get(name) == "" {
+					if values.Get(name) == "" && name != "limit" { // a cursor needs one
 						t.Errorf("%s?%s: %s is wrong, and was not given", path, raw, name)
 					}
 				}

@@ -28,10 +28,12 @@ func ParseRegistry(text string) (Registry, error) {
 	return Registry{canonicalHost(u.Hostname()), u.Port()}, nil
 }
 
-// goodHost wants addresses of IPv6, and nothing else, in brackets.
+// goodHost wants addresses of IPv6, and nothing else, in brackets, and names that
+// do not begin or end with a dot, but for one that says that they are whole.
 func goodHost(u *url.URL) bool {
 	host := u.Hostname()
-	return canonicalHost(host) != "" && strings.Contains(host, ":") == strings.HasPrefix(u.Host, "[")
+	name := canonicalHost(host)
+	return name != "" && name == strings.Trim(name, ".") && strings.Contains(host, ":") == strings.HasPrefix(u.Host, "[")
 }
 
 func goodPort(u *url.URL) bool {
