@@ -115,7 +115,7 @@ func (f *fakeAPI) version(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	i := wanted.Best(versions)
-	if err != nil || i < 0 && !(wanted.String() == graft.Latest && len(there) > 0) {
+	if err != nil || i < 0 && (wanted.String() != graft.Latest || len(there) == 0) {
 		fail(w, 404, graft.CodeNotFound, "No approved version is in that range.")
 		return
 	}

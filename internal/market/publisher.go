@@ -59,13 +59,12 @@ func (m *Market) Deprecate(ctx context.Context, by graft.Principal, id, message 
 	return m.notice(ctx, by, id, "addon deprecated", func(addon *graft.Addon, notice *graft.Notice) { addon.Deprecated = notice }, message)
 }
 
-// Unyank takes back that a version was yanked, Undeprecate that it was
-// deprecated. Errors as those of Delete.
+// Unyank takes back that a version was yanked. Errors as those of Delete.
 func (m *Market) Unyank(ctx context.Context, by graft.Principal, id string) (*graft.Addon, error) {
 	return m.notice(ctx, by, id, "addon not yanked any more", func(addon *graft.Addon, _ *graft.Notice) { addon.Yanked = nil }, "")
 }
 
-// Undeprecate: see Unyank.
+// Undeprecate takes back that a version was deprecated. Errors as those of Delete.
 func (m *Market) Undeprecate(ctx context.Context, by graft.Principal, id string) (*graft.Addon, error) {
 	return m.notice(ctx, by, id, "addon not deprecated any more", func(addon *graft.Addon, _ *graft.Notice) { addon.Deprecated = nil }, "")
 }

@@ -25,26 +25,36 @@ func (s *Store) Lookalikes(ctx context.Context, name string) (names []string, er
 		args = append(args, key)
 		keys = append(keys, fmt.Sprintf("$%d", len(args)))
 	}
-	rows, err := s.read.QueryContext(ctx, //nolint:gosec // keys are placeholders
+	query := fmt.Sprintf(
 		`select distinct other.name from name_keys join names other on other.name = name_keys.name join names own on own.name = $1
-		where name_keys.key in (`+strings.Join(keys, ", ")+`) and other.publisher <> own.publisher and
+		where name_keys.key in (%s) and other.publisher <> own.publisher and
 			(other.created_at < own.created_at or other.created_at = own.created_at and other.name < own.name)
-		limit `+fmt.Sprint(maxLookalikes), args...)
+		limit %d`, strings.Join(keys, ", "), maxLookalikes)
+	rows, err := s.read.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, s.explain(err)
 	}
-	defer func() { err = s.explain(errors.Join(err, rows.Close())) }()
-	for rows.Next() {
+	err = eachRow(rows, func() error {
 		var other string
-		if err := rows.Scan(&other); err != nil {
-			return nil, err
-		}
-		if graft.Lookalike(name, other) {
+		err := rows.Scan(&other)
+		if err == nil && graft.Lookalike(name, other) {
 			names = append(names, other)
 		}
-	}
+		return err
+	})
 	slices.Sort(names)
-	return names, rows.Err()
+	return names, s.explain(err)
+}
+
+// eachRow calls fn for each row until it fails, and closes rows.
+func eachRow(rows *sql.Rows, fn func() error) (err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := fn(); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 // insertKeys takes note of what a name can be taken for.
@@ -68,14 +78,11 @@ func lookalikeMigration() *goose.Migration {
 			return err
 		}
 		var names []string
-		for rows.Next() {
-			var name string
-			if err := rows.Scan(&name); err != nil {
-				return errors.Join(err, rows.Close())
-			}
-			names = append(names, name)
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		err = eachRow(rows, func() error {
+			names = append(names, "")
+			return rows.Scan(&names[len(names)-1])
+		})
+		if err != nil {
 			return err
 		}
 		for _, name := range names {

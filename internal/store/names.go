@@ -127,14 +127,13 @@ func markLatest(ctx context.Context, tx *sql.Tx, name string) (err error) {
 		return err
 	}
 	var ids, versions []string
-	for rows.Next() {
+	err = eachRow(rows, func() error {
 		var id, version string
-		if err := rows.Scan(&id, &version); err != nil {
-			return errors.Join(err, rows.Close())
-		}
+		err := rows.Scan(&id, &version)
 		ids, versions = append(ids, id), append(versions, version)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	var latest string
