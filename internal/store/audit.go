@@ -30,7 +30,12 @@ func (s *Store) AppendAudit(ctx context.Context, entries []graft.AuditEntry) err
 		}
 		documents[i] = string(document)
 	}
-	return s.update(ctx, func(tx *sql.Tx) error {
+	return s.updateLatest(ctx, func(tx *sql.Tx) error {
+		if s.dialect.lockEvents != "" {
+			if _, err := tx.ExecContext(ctx, s.dialect.lockEvents); err != nil {
+				return err
+			}
+		}
 		var newest int64
 		for _, document := range documents {
 			if err := tx.QueryRowContext(ctx, `insert into audit (document) values ($1) returning id`, document).Scan(&newest); err != nil {

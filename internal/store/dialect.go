@@ -23,7 +23,8 @@ type dialect struct {
 	isolation  sql.IsolationLevel // see Store.update
 	tries      int                // of a transaction that clashes with others
 	skipLocked string             // of a select: takes rows that no other transaction has
-	// lockEvents lets one transaction at a time append events, until it ends: whoever
+	// lockEvents lets one transaction at a time append events, or entries of the
+	// audit log, until it ends: whoever
 	// reads the newest id may rely on it that no lower one comes after.
 	lockEvents string
 

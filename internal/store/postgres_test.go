@@ -34,6 +34,7 @@ func TestPostgres(t *testing.T) {
 		"ReadOnly":              readOnly,
 		"TwoSchemas":            twoSchemas,
 		"NoSuchDatabase":        noSuchDatabase,
+		"AuditIsAppendOnly":     auditIsAppendOnly,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -328,5 +329,36 @@ func TestMigrationsHaveTheSameVersions(t *testing.T) {
 	}
 	if a, b := versions("sqlite"), versions("postgres"); !slices.Equal(a, b) {
 		t.Errorf("SQLite has %v, PostgreSQL %v", a, b)
+	}
+}
+
+// Neither does PostgreSQL let anybody change or empty the audit log; what is
+// beyond the newest goes.
+func auditIsAppendOnly(t *testing.T, database string) {
+	s, db := connect(t, database), administer(t, database)
+	add := func(n int) {
+		t.Helper()
+		if err := s.AppendAudit(t.Context(), make([]graft.AuditEntry, n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(2)
+	for statement, want := range map[string]string{
+		`update audit set document = '{}'`: "append-only",
+		`truncate audit`:                   "append-only",
+		`delete from audit`:                "stay",
+		`delete from audit where id = 1`:   "stay",
+	} {
+		if _, err := db.ExecContext(t.Context(), statement); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", statement, err)
+		}
+	}
+	if _, err := db.ExecContext(t.Context(), `select setval(pg_get_serial_sequence('audit', 'id'), 150000)`); err != nil {
+		t.Fatal(err)
+	}
+	add(3) // as if there had been very many in between
+	entries, err := s.Audit(t.Context(), 0, 10)
+	if err != nil || len(entries) != 3 || entries[0].ID != 150001 {
+		t.Errorf("%+v, %v", entries, err)
 	}
 }

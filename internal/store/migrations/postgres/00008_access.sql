@@ -30,8 +30,17 @@ end
 $$;
 -- +goose StatementEnd
 create trigger audit_never_changes before update or delete on audit for each row execute function audit_stays();
+-- +goose StatementBegin
+create function audit_is_not_emptied() returns trigger language plpgsql as $$
+begin
+    raise exception 'the audit log is append-only';
+end
+$$;
+-- +goose StatementEnd
+create trigger audit_is_not_emptied before truncate on audit for each statement execute function audit_is_not_emptied();
 
 -- +goose Down
 drop table audit;
+drop function audit_is_not_emptied();
 drop function audit_stays();
 drop table tokens;
