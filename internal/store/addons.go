@@ -49,9 +49,10 @@ func (s *Store) insertAddon(ctx context.Context, tx *sql.Tx, addon *graft.Addon)
 	if err != nil {
 		return graft.WrapError(graft.CodeInternal, err, "The addon %s can't be written as JSON.", addon.Name)
 	}
-	_, err = tx.ExecContext(ctx, //nolint:gosec // nextSeq is a constant
-		`insert into addons (id, name, version, status, yanked, revision, created_at, document, seq)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, `+s.dialect.nextSeq+`)`,
+	//nolint:gosec // nextSeq is a constant
+	insertion := fmt.Sprintf(`insert into addons (id, name, version, status, yanked, revision, created_at, document, seq)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, %s)`, s.dialect.nextSeq)
+	_, err = tx.ExecContext(ctx, insertion,
 		addon.ID, addon.Name, addon.Version, string(addon.Status), addon.Yanked != nil, addon.Revision,
 		micros(addon.CreatedAt), string(document))
 	if err != nil {

@@ -30,13 +30,9 @@ func (s *Store) Lookalikes(ctx context.Context, name string) (names []string, er
 		where name_keys.key in (%s) and other.publisher <> own.publisher and
 			(other.created_at < own.created_at or other.created_at = own.created_at and other.name < own.name)
 		limit %d`, strings.Join(keys, ", "), maxLookalikes)
-	rows, err := s.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, s.explain(err)
-	}
-	err = eachRow(rows, func() error {
+	err = eachRow(ctx, s.read, query, args, func(scan func(...any) error) error {
 		var other string
-		err := rows.Scan(&other)
+		err := scan(&other)
 		if err == nil && graft.Lookalike(name, other) {
 			names = append(names, other)
 		}
@@ -46,11 +42,19 @@ func (s *Store) Lookalikes(ctx context.Context, name string) (names []string, er
 	return names, s.explain(err)
 }
 
-// eachRow calls fn for each row until it fails, and closes rows.
-func eachRow(rows *sql.Rows, fn func() error) (err error) {
+// eachRow calls fn for each row that a query finds, until it fails; scan reads
+// the row's columns.
+func eachRow(ctx context.Context, db interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}, query string, args []any, fn func(scan func(...any) error) error,
+) (err error) {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		if err := fn(); err != nil {
+		if err := fn(rows.Scan); err != nil {
 			return err
 		}
 	}
@@ -73,14 +77,10 @@ func insertKeys(ctx context.Context, tx *sql.Tx, name string) error {
 // SQL can't compute.
 func lookalikeMigration() *goose.Migration {
 	return goose.NewGoMigration(5, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, `select name from names`)
-		if err != nil {
-			return err
-		}
 		var names []string
-		err = eachRow(rows, func() error {
+		err := eachRow(ctx, tx, `select name from names`, nil, func(scan func(...any) error) error {
 			names = append(names, "")
-			return rows.Scan(&names[len(names)-1])
+			return scan(&names[len(names)-1])
 		})
 		if err != nil {
 			return err

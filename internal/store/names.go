@@ -121,18 +121,14 @@ func claimVersion(ctx context.Context, tx *sql.Tx, name, version string) (string
 // markLatest finds out anew which version of a name is chosen by who names none.
 // The name is to be locked.
 func markLatest(ctx context.Context, tx *sql.Tx, name string) (err error) {
-	rows, err := tx.QueryContext(ctx,
-		`select id, version from addons where name = $1 and status = $2 and not yanked`, name, string(graft.AddonApproved))
-	if err != nil {
-		return err
-	}
 	var ids, versions []string
-	err = eachRow(rows, func() error {
-		var id, version string
-		err := rows.Scan(&id, &version)
-		ids, versions = append(ids, id), append(versions, version)
-		return err
-	})
+	err = eachRow(ctx, tx, `select id, version from addons where name = $1 and status = $2 and not yanked`,
+		[]any{name, string(graft.AddonApproved)}, func(scan func(...any) error) error {
+			var id, version string
+			err := scan(&id, &version)
+			ids, versions = append(ids, id), append(versions, version)
+			return err
+		})
 	if err != nil {
 		return err
 	}
