@@ -31,6 +31,8 @@ func run(args []string) error {
 		switch args[0] {
 		case "load":
 			return runLoad(ctx, args[1:], os.Stdout)
+		case "pages":
+			return runPages(ctx, args[1:], os.Stdin, os.Stdout)
 		case "bare":
 			return runBare(ctx, os.Stdin, os.Stdout)
 		case "visit":
@@ -44,12 +46,13 @@ func run(args []string) error {
 	rounds := flags.Int("rounds", 15, "how often an addon is installed")
 	addons := flags.Int("addons", 10_000, "how many addons the marketplace has")
 	many := flags.Int("many", 200, "how many addons the engine has when it has many")
+	big := flags.Int("big", 100_000, "how many addons a big marketplace has")
 	only := flags.String("only", "", "measure only what has this text in its description")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *rounds < 1 || *addons < 1 || *many < 1 {
-		return errors.New("-rounds, -addons and -many must be at least 1")
+	if *rounds < 1 || *addons < 1 || *many < 1 || *big < 1000 {
+		return errors.New("-rounds, -addons and -many must be at least 1, -big at least 1000")
 	}
 	if *only != "" && *report != "" {
 		return errors.New("-only and -report do not go together: a report has everything")
@@ -59,7 +62,7 @@ func run(args []string) error {
 		return err
 	}
 	defer b.close()
-	table, err := b.measure(ctx, b.steps(*rounds, *addons, *many), *only)
+	table, err := b.measure(ctx, b.steps(*rounds, *addons, *many, *big), *only)
 	fmt.Print("\n", table)
 	if err != nil {
 		return err
@@ -79,7 +82,7 @@ type step struct {
 }
 
 // steps are all measurements, in an order in which none disturbs another.
-func (b *bench) steps(rounds, addons, many int) []step {
+func (b *bench) steps(rounds, addons, many, big int) []step {
 	const swaps, requests = 7, 10_000
 	return []step{
 		{"starts", b.measureStarts},
@@ -93,6 +96,7 @@ func (b *bench) steps(rounds, addons, many int) []step {
 		{"many addons", func(ctx context.Context, t *table) error { return b.measureMany(ctx, t, many) }},
 		{"publishing", func(ctx context.Context, t *table) error { return b.measurePublish(ctx, t, addons) }},
 		{"searching", func(ctx context.Context, t *table) error { return b.measureSearch(ctx, t, addons) }},
+		{"a big marketplace", func(ctx context.Context, t *table) error { return b.measureBig(ctx, t, big) }},
 	}
 }
 

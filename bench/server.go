@@ -56,6 +56,19 @@ func startServer(ctx context.Context, binary, dir, name string) (*server, error)
 	return s, s.run(ctx)
 }
 
+// startMarketplace starts a marketplace alone on a data directory.
+func startMarketplace(ctx context.Context, binary, dir string) (*server, error) {
+	ports, err := freePorts(1)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{
+		binary: binary, marketplace: "http://" + ports[0], dataDir: dir,
+		args: []string{"up", "--roles", "marketplace", "--data-dir", dir, "--marketplace-listen", ports[0]},
+	}
+	return s, s.run(ctx)
+}
+
 // restart ends the process and starts it again on the same data and addresses,
 // with these flags more than the first time.
 func (s *server) restart(ctx context.Context, flags ...string) error {
@@ -82,6 +95,9 @@ func (s *server) run(ctx context.Context, flags ...string) error {
 		close(s.ended)
 	}()
 	for _, url := range []string{s.marketplace, s.engine} {
+		if url == "" {
+			continue // it has no such role
+		}
 		if err := s.ready(ctx, url+"/readyz"); err != nil {
 			s.stop()
 			return fmt.Errorf("%w\n%s", err, tail(log.Name()))

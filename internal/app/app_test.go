@@ -336,8 +336,9 @@ func TestNewFailsCleanly(t *testing.T) {
 	start(t, o) // the data directory is free again
 }
 
-// A process with a client that follows logs ends at once; for the client that is no error.
-func TestShutdownIsQuick(t *testing.T) {
+// A process with a client that follows logs ends the stream: for the client that
+// is no error, which it would be if the process waited for it and then cut it off.
+func TestShutdownEndsStreams(t *testing.T) {
 	t.Parallel()
 	o := options(t)
 	o.RegistryListen = "127.0.0.1:0"
@@ -361,10 +362,9 @@ func TestShutdownIsQuick(t *testing.T) {
 	if !lines.Scan() || lines.Text() != "web | hello" {
 		t.Fatalf("first line %q, %v", lines.Text(), lines.Err())
 	}
-	before := time.Now()
 	cancel()
-	if err := <-ended; err != nil || time.Since(before) > 2*time.Second {
-		t.Errorf("Run ended after %s: %v", time.Since(before), err)
+	if err := <-ended; err != nil {
+		t.Errorf("Run: %v", err)
 	}
 	if err := <-followed; err != nil {
 		t.Errorf("following the logs: %v", err)
