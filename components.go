@@ -49,6 +49,14 @@ func (d *Descriptor) Replaces() []string {
 	return slices.Compact(replaced)
 }
 
+// SetKind finds out what the addon does to an orchestrator.
+func (a *Addon) SetKind() {
+	a.Kind, a.Replaces = KindExtension, a.Descriptor.Replaces()
+	if len(a.Replaces) > 0 {
+		a.Kind = KindPlugin
+	}
+}
+
 // bears is whether a service has a component's name, with the plane's prefix or
 // without.
 func bears(plane Plane, service, component string) bool {

@@ -4,15 +4,24 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 )
 
+// processRoot is where a process's root, folder and open files are: links to
+// anywhere on the host.
+var processRoot = regexp.MustCompile(`^/proc/([0-9]+|self|thread-self)(/task/[0-9]+)?/(root|cwd|fd/[0-9]+|map_files/[^/]+)(/|$)`)
+
 // hostPath returns the one spelling of a path on a host by which paths are
-// compared: clean, and below /run where hosts have a link to it.
+// compared: clean, below /run where hosts have a link to it, and without the way
+// through a process, which leads to the host's own root at the worst.
 func hostPath(name string) string {
 	name = path.Clean("/" + name)
+	for link := processRoot.FindString(name); link != ""; link = processRoot.FindString(name) {
+		name = path.Clean("/" + strings.TrimPrefix(name, link))
+	}
 	if rest, ok := strings.CutPrefix(name, "/var/run"); ok && (rest == "" || rest[0] == '/') {
 		return "/run" + rest
 	}
@@ -33,7 +42,9 @@ func pathRights(service, name string, readOnly bool, found *rightList) {
 	if found.full() {
 		return
 	}
-	name = path.Clean(name)
+	if name = path.Clean(name); processRoot.MatchString(name) {
+		name = hostPath(name)
+	}
 	who := "Service " + service
 	if service == "" {
 		who = "A volume that no service mounts"
@@ -190,8 +201,10 @@ func localPath(options map[string]string) (paths []string, readOnly bool) {
 		place = device
 	case kind == "" && device == "":
 		return nil, false // a folder of the driver's own
-	case slices.Contains([]string{"tmpfs", "ramfs", "nfs", "nfs4", "cifs", "smb3"}, kind):
-		return nil, false // memory, or a share of another host
+	case slices.Contains([]string{"tmpfs", "ramfs"}, kind):
+		return nil, false // memory
+	case slices.Contains([]string{"nfs", "nfs4", "cifs", "smb3"}, kind):
+		place = "/" + strings.TrimLeft(device, ":/") // the host mounts it, whom servers trust, and it may be the host's own
 	case kind == "proc":
 		place = "/proc"
 	case kind == "sysfs":

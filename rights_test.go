@@ -56,14 +56,15 @@ func TestRights(t *testing.T) {
 		descriptor *graft.Descriptor
 		want       []string
 	}{
-		"nothing":            {mounts("data:/data"), nil},
-		"a socket":           {mounts("/var/run/docker.sock:/s"), []string{"critical docker_socket:/var/run/docker.sock by a"}},
-		"read-only":          {mounts("/run/docker.sock:/s:ro"), []string{"critical docker_socket:/run/docker.sock by a"}},
-		"spelled oddly":      {mounts("/var//./run/docker.sock/:/s"), []string{"critical docker_socket:/var/run/docker.sock by a"}},
-		"through /proc":      {mounts("/proc/1/root/run/docker.sock:/s"), []string{"critical docker_socket:/proc/1/root/run/docker.sock by a"}},
-		"containerd":         {mounts("/run/containerd/containerd.sock:/s"), []string{"critical docker_socket:/run/containerd/containerd.sock by a"}},
-		"containerd's ttrpc": {mounts("/run/containerd/containerd.sock.ttrpc:/s"), []string{"critical docker_socket:/run/containerd/containerd.sock.ttrpc by a"}},
-		"podman of a user":   {mounts("/run/user/1000/podman/podman.sock:/s"), []string{"critical docker_socket:/run/user/1000/podman/podman.sock by a"}},
+		"nothing":                    {mounts("data:/data"), nil},
+		"a socket":                   {mounts("/var/run/docker.sock:/s"), []string{"critical docker_socket:/var/run/docker.sock by a"}},
+		"read-only":                  {mounts("/run/docker.sock:/s:ro"), []string{"critical docker_socket:/run/docker.sock by a"}},
+		"spelled oddly":              {mounts("/var//./run/docker.sock/:/s"), []string{"critical docker_socket:/var/run/docker.sock by a"}},
+		"through /proc":              {mounts("/proc/1/root/run/docker.sock:/s"), []string{"critical docker_socket:/run/docker.sock by a"}},
+		"a folder through a process": {mounts("/proc/self/task/7/cwd/run:/s"), []string{"critical docker_socket:/run by a", "critical host_path:/run by a"}},
+		"containerd":                 {mounts("/run/containerd/containerd.sock:/s"), []string{"critical docker_socket:/run/containerd/containerd.sock by a"}},
+		"containerd's ttrpc":         {mounts("/run/containerd/containerd.sock.ttrpc:/s"), []string{"critical docker_socket:/run/containerd/containerd.sock.ttrpc by a"}},
+		"podman of a user":           {mounts("/run/user/1000/podman/podman.sock:/s"), []string{"critical docker_socket:/run/user/1000/podman/podman.sock by a"}},
 		"folders of sockets": {mounts("/:/1", "/run:/2", "/var/run:/3", "/var:/4", "/run/containerd:/5", "/run/user/1000:/6"), []string{
 			"critical docker_socket:/ by a", "critical docker_socket:/run by a", "critical docker_socket:/var/run by a",
 			"critical docker_socket:/var by a", "critical docker_socket:/run/containerd by a", "critical docker_socket:/run/user/1000 by a",
@@ -90,7 +91,7 @@ func TestRights(t *testing.T) {
 		"another driver":       {volume("local-persist", map[string]string{"mountpoint": "/etc", "x": "y"}), []string{"critical host_path:/etc by a"}},
 		"in options":           {volume("vendor/x:1", map[string]string{"args": "--bind=/srv,size=1"}), []string{"high host_path:/srv by a"}},
 		"memory":               {volume("local", map[string]string{"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}), nil},
-		"a share":              {volume("local", map[string]string{"type": "nfs", "device": ":/export", "o": "addr=10.0.0.1,rw"}), nil},
+		"a share":              {volume("local", map[string]string{"type": "nfs", "device": ":/export", "o": "addr=10.0.0.1,rw"}), []string{"high host_path:/export by a"}},
 		"without options":      {volume("local", nil), nil},
 		"of nobody": {with(func(d *graft.Descriptor, _ *graft.Service) {
 			d.Volumes = []graft.Volume{{Name: "v", DriverOpts: map[string]string{"type": "none", "o": "bind", "device": "/srv"}}}

@@ -187,7 +187,7 @@ func exportOne(ctx context.Context, dir string) (*template, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }() // what it has was read by then
 	if err := s.CreateAddon(ctx, bigAddon(0), nil); err != nil {
 		return nil, err
 	}

@@ -30,10 +30,11 @@ func (s *service) allowOrigin(w http.ResponseWriter, r *http.Request, methods []
 	default:
 		return
 	}
+	header.Set("Access-Control-Expose-Headers", "ETag, Link, Location, Retry-After")
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
 		return
 	}
 	header.Set("Access-Control-Allow-Methods", strings.Join(methods, ", "))
-	header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Last-Event-ID, Traceparent")
+	header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, Last-Event-ID, Traceparent")
 	header.Set("Access-Control-Max-Age", "600")
 }

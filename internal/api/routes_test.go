@@ -250,7 +250,7 @@ func TestOrigins(t *testing.T) {
 			}
 			if preflight := method == "OPTIONS" && c.want != ""; preflight {
 				if w.Code != 200 || !strings.Contains(header.Get("Access-Control-Allow-Methods"), "POST") ||
-					header.Get("Access-Control-Allow-Headers") != "Authorization, Content-Type, Last-Event-ID, Traceparent" {
+					header.Get("Access-Control-Allow-Headers") != "Authorization, Content-Type, If-None-Match, Last-Event-ID, Traceparent" {
 					t.Errorf("%s: preflight %d %v", c.name, w.Code, header)
 				}
 			}

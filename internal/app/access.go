@@ -119,6 +119,7 @@ func (a *App) buildAccess(db *store.Store) error {
 	if a.certificate != nil && a.options.CORSOrigins == nil {
 		// The dashboards on this host, as with plain HTTP.
 		a.options.CORSOrigins = []string{
+			"http://localhost:11103", "http://127.0.0.1:11103", "http://localhost:11203", "http://127.0.0.1:11203",
 			"https://localhost:11103", "https://127.0.0.1:11103", "https://localhost:11203", "https://127.0.0.1:11203",
 		}
 	}

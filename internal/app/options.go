@@ -5,6 +5,7 @@ package app
 import (
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/graftplatform/graft"
@@ -83,6 +84,9 @@ func (o *Options) complete() error {
 	}
 	if err := o.AccessOptions.complete(); err != nil {
 		return err
+	}
+	for i, origin := range o.CORSOrigins {
+		o.CORSOrigins[i] = strings.TrimSuffix(origin, "/")
 	}
 	return o.check()
 }

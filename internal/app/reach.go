@@ -9,10 +9,11 @@ import (
 )
 
 // reach is what the marketplace may call when it verifies images. Loopback is
-// part of it while the marketplace itself listens there only: then whoever
-// publishes is on this host, and can call it himself.
+// part of it while the marketplace itself listens there only, and no other name
+// leads to it, such as that of a proxy: then whoever publishes is on this host,
+// and can call it himself.
 func (a *App) reach() (verify.Reach, error) {
-	reach := verify.Reach{Loopback: true, Own: a.ownRegistry()}
+	reach := verify.Reach{Loopback: len(a.options.AllowedHosts) == 0, Own: a.ownRegistry()}
 	for _, s := range a.servers {
 		if s.role == RoleMarketplace && s.open() {
 			reach.Loopback = false

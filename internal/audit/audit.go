@@ -15,7 +15,7 @@ const (
 	// window is how long refusals are counted together, and refusalsKept how
 	// many of them of one principal have an entry each. The others share one:
 	// nobody pushes out what others did by asking for what he may not have.
-	window       = time.Minute
+	window       = time.Hour
 	refusalsKept = 60
 
 	// writeTime bounds one writing: the request has its answer already.
@@ -141,7 +141,7 @@ func (l *Log) heldBack() []graft.AuditEntry {
 	return entries
 }
 
-// Run writes what was held back, every minute and when ctx ends.
+// Run writes what was held back, every hour and when ctx ends.
 func (l *Log) Run(ctx context.Context) error {
 	ticker := time.NewTicker(window)
 	defer ticker.Stop()

@@ -146,7 +146,7 @@ func TestOakestra(t *testing.T) {
 		"access":             {sign(t, rs, key, claims(jwt.MapClaims{"type": "access"})), "oakestra:ann publisher"},
 		"clocks differ":      {sign(t, rs, key, claims(jwt.MapClaims{"nbf": time.Now().Add(20 * time.Second).Unix()})), "oakestra:ann publisher"},
 		"admin":              {sign(t, rs, key, claims(jwt.MapClaims{"roles": []string{"Application_Provider", "Admin"}})), "oakestra:ann admin"},
-		"organization":       {sign(t, rs, key, claims(jwt.MapClaims{"roles": []string{"Organization_Admin", "Application_Provider"}})), "oakestra:ann operator"},
+		"organization":       {sign(t, rs, key, claims(jwt.MapClaims{"roles": []string{"Organization_Admin", "Application_Provider"}})), "oakestra:ann publisher"},
 		"infrastructure":     {sign(t, rs, key, claims(jwt.MapClaims{"roles": []string{"Infrastructure_Provider"}})), "oakestra:ann operator"},
 		"role objects":       {sign(t, rs, key, claims(jwt.MapClaims{"roles": []any{map[string]any{"name": "Admin"}}})), "oakestra:ann admin"},
 		"no roles":           {sign(t, rs, key, claims(jwt.MapClaims{"roles": nil})), "oakestra:ann viewer"},

@@ -95,9 +95,9 @@ func oakestraRole(name string) graft.Role {
 	switch name {
 	case "Admin":
 		return graft.RoleAdmin
-	case "Organization_Admin", "Infrastructure_Provider":
+	case "Infrastructure_Provider":
 		return graft.RoleOperator
-	case "Application_Provider":
+	case "Organization_Admin", "Application_Provider": // of one organisation; addons are for all
 		return graft.RolePublisher
 	}
 	return ""

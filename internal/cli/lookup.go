@@ -34,6 +34,30 @@ func (p *program) findAddon(ctx context.Context, c *client.Client, nameOrID stri
 	return p.findByList(ctx, c, name)
 }
 
+// findVersion returns an addon whatever its status, by its id or as NAME@VERSION.
+// NAME alone will do where there is one version: nobody decides about another one
+// than he means.
+func (p *program) findVersion(ctx context.Context, c *client.Client, what string) (*graft.Addon, error) {
+	if _, ok := graft.ParseID(what); ok {
+		return c.Addon(ctx, what)
+	}
+	name, version, exact := strings.Cut(what, "@")
+	versions, err := c.Versions(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(versions, func(v graft.Version) bool { return v.Version == version })
+	switch {
+	case !exact && len(versions) == 1:
+		i = 0
+	case !exact:
+		return nil, usagef("%q has %s: say which, as %s@VERSION or by its id\n\"graft versions %s\" lists them", name, plural(len(versions), "version"), name, name)
+	case i < 0:
+		return nil, graft.Errorf(graft.CodeNotFound, "%q has no version %s\n\"graft versions %s\" lists those that there are", name, version, name)
+	}
+	return c.Addon(ctx, versions[i].ID)
+}
+
 // noSuchVersion says which versions there are.
 func (p *program) noSuchVersion(ctx context.Context, c *client.Client, name, version string) error {
 	versions, err := c.Versions(ctx, name)
@@ -57,6 +81,10 @@ func (p *program) noSuchVersion(ctx context.Context, c *client.Client, name, ver
 		name, version, there, name)
 }
 
+// hintLetters is how much of a name counts when others are looked for that are
+// like it.
+const hintLetters = 2
+
 // findByList finds an addon in the list of all, which the old marketplace has,
 // too; and says which names are like one that is not there.
 func (p *program) findByList(ctx context.Context, c *client.Client, name string) (*graft.Addon, error) {
@@ -70,13 +98,12 @@ func (p *program) findByList(ctx context.Context, c *client.Client, name string)
 		newest := slices.MaxFunc(addons, byAge)
 		return &newest, nil
 	}
-	all, err := c.Addons(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	names := make([]string, len(all))
-	for i, a := range all {
-		names[i] = a.Name
+	var names []string
+	// Names that begin alike are enough for a hint, and without one it goes, too.
+	if page, err := c.Search(ctx, graft.AddonQuery{Text: name[:min(len(name), hintLetters)], Latest: true}); err == nil {
+		for _, a := range page.Addons {
+			names = append(names, a.Name)
+		}
 	}
 	return nil, graft.Errorf(graft.CodeNotFound,
 		"no approved addon in the marketplace at %s is called %q, and none has that id%s\n\"graft search\" lists them",

@@ -74,6 +74,11 @@ func notApproved(addon *graft.Addon) error {
 }
 
 func (p *program) followAddon(ctx context.Context, c *client.Client, addon *graft.Addon, w *waiting) (*graft.Addon, error) {
+	return p.followAddonUntil(ctx, c, addon, w, settledAddon)
+}
+
+// followAddonUntil follows an addon until nothing more is awaited of it.
+func (p *program) followAddonUntil(ctx context.Context, c *client.Client, addon *graft.Addon, w *waiting, settled func(*graft.Addon) bool) (*graft.Addon, error) {
 	waitCtx, cancel := w.context(ctx)
 	defer cancel()
 	f := follower[graft.Addon]{
@@ -81,7 +86,7 @@ func (p *program) followAddon(ctx context.Context, c *client.Client, addon *graf
 			return c.WaitAddon(ctx, addon.ID, since)
 		},
 		revision: func(a *graft.Addon) int64 { return a.Revision },
-		settled:  settledAddon,
+		settled:  settled,
 		say:      addonLine,
 	}
 	last, err := f.follow(waitCtx, p.progress(), addon)

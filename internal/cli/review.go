@@ -75,7 +75,7 @@ func (p *program) decisionCommand(verb, short string, needsReason bool,
 			if err != nil {
 				return err
 			}
-			addon, err := p.findAddon(cmd.Context(), c, args[0])
+			addon, err := p.findVersion(cmd.Context(), c, args[0])
 			if err != nil {
 				return err
 			}

@@ -2,8 +2,11 @@ package cli
 
 import (
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/graftplatform/graft"
 )
 
 func (p *program) verifyCommand() *cobra.Command {
@@ -20,15 +23,17 @@ stays what was verified first.`,
 			if err != nil {
 				return err
 			}
-			addon, err := p.findAddon(cmd.Context(), c, args[0])
+			addon, err := p.findVersion(cmd.Context(), c, args[0])
 			if err != nil {
 				return err
 			}
 			if addon, err = c.VerifyAgain(cmd.Context(), addon.ID); err != nil {
 				return err
 			}
-			if w.wait {
-				addon, err = p.followAddon(cmd.Context(), c, addon, &w)
+			if before := checkedAt(addon); w.wait {
+				addon, err = p.followAddonUntil(cmd.Context(), c, addon, &w, func(a *graft.Addon) bool {
+					return settledAddon(a) && checkedAt(a).After(before)
+				})
 			}
 			if printed := p.print(addon, func(w io.Writer) { printPublished(w, addon) }); printed != nil {
 				return printed
@@ -41,4 +46,12 @@ stays what was verified first.`,
 	}
 	w.register(cmd)
 	return cmd
+}
+
+// checkedAt is when an addon was verified last; zero if it never was.
+func checkedAt(a *graft.Addon) time.Time {
+	if a.Verification == nil {
+		return time.Time{}
+	}
+	return a.Verification.CheckedAt
 }

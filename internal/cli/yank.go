@@ -61,7 +61,7 @@ func (p *program) noticeCommand(n notice) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			addon, err := p.findAddon(cmd.Context(), c, args[0])
+			addon, err := p.findVersion(cmd.Context(), c, args[0])
 			if err != nil {
 				return err
 			}

@@ -207,11 +207,13 @@ func (e *Engine) SetDesired(ctx context.Context, id string, desired graft.Desire
 	if retry && inst.Desired == desired && settled(inst) {
 		return e.tryAgain(ctx, inst)
 	}
-	status := graft.StatusInstalling
 	if desired == graft.DesiredDisabled {
-		status = graft.StatusDisabling
+		return e.setDesired(ctx, id, desired, graft.StatusDisabling)
 	}
-	return e.setDesired(ctx, id, desired, status)
+	if err := e.mayStart(ctx, inst); err != nil {
+		return nil, err
+	}
+	return e.setDesired(ctx, id, desired, graft.StatusInstalling)
 }
 
 // tryAgain lets everything of an installation be tried at once that has been up

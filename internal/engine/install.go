@@ -122,6 +122,11 @@ func (e *Engine) prepare(ctx context.Context, request graft.InstallRequest) (*gr
 	if err := e.installable(ctx, addon); err != nil {
 		return nil, err
 	}
+	// The marketplace may be anybody's, and what is valid has meaning for rights.
+	addon.SetDefaults()
+	if problems, _ := addon.Validate(); len(problems) > 0 {
+		return nil, graft.WrapError(graft.CodeUpstream, problems.Err(), "The marketplace has addon %q with a descriptor that is not valid; nothing was installed.", addon.Name)
+	}
 	now := time.Now()
 	inst := &graft.Installation{
 		ID: graft.NewID(now), MarketplaceID: request.MarketplaceID, Descriptor: addon.Descriptor,

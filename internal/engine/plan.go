@@ -251,7 +251,7 @@ func (w *world) replace(inst *graft.Installation, v *want) error {
 		return graft.Errorf(graft.CodeRefused, "component %q can't be replaced: container %q uses its network (network_mode) and would be cut off with it",
 			v.service.Name, lodger.Name)
 	}
-	if v.swap == nil && joinsHost(inst, v.service.Name, component) {
+	if (v.swap == nil || v.swap.InstallationID != inst.ID) && joinsHost(inst, v.service.Name, component) {
 		return graft.Errorf(graft.CodeRefused, "component %q is on the host's network, and nobody agreed that service %q comes there; uninstall the addon and install it again, which asks for that",
 			component.Name, v.service.Name)
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -67,6 +68,11 @@ func (e *Engine) decide(ctx context.Context, w *world, inst *graft.Installation,
 func (w *world) withComponents(inst *graft.Installation, rights []graft.Right) []graft.Right {
 	for i := range inst.Services {
 		service := inst.Services[i].Name
+		for _, name := range inst.Services[i].Networks {
+			if n := w.network(w.networkName(inst, name)); n != nil && slices.Contains([]string{"host", "macvlan", "ipvlan"}, n.Driver) {
+				rights = append(rights, graft.HostNetwork(service, "through the network "+n.Name))
+			}
+		}
 		component := w.component(service)
 		if component == nil {
 			component = w.aside(service)
@@ -115,6 +121,24 @@ func permitted(inst *graft.Installation, d *graft.Decision) error {
 		return nil
 	}
 	return e
+}
+
+// mayStart returns why what another system installed may not be started: nobody
+// was asked here. What this engine installed has digests, and was asked about.
+func (e *Engine) mayStart(ctx context.Context, inst *graft.Installation) error {
+	pinned := func(image string) bool { return strings.Contains(image, "@") }
+	if inst.Consent != nil || !slices.ContainsFunc(slices.Collect(maps.Values(inst.Images)), func(image string) bool { return !pinned(image) }) {
+		return nil
+	}
+	policy, err := e.store.Policy(ctx)
+	if err != nil {
+		return err
+	}
+	decision := policy.Decide(inst.Descriptor.Rights(), nil, nil)
+	if err := permitted(inst, &decision); err != nil {
+		return graft.WrapError(graft.ErrorCode(err), err, "%s Uninstall it and install it anew, which asks for consent.", graft.ErrorMessage(err))
+	}
+	return nil
 }
 
 func sentences(rights []graft.Right) string {

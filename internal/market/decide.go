@@ -2,14 +2,16 @@ package market
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/graftplatform/graft"
 )
 
 // Verify has an addon verified again: by its publisher, a reviewer or an
-// administrator. One that is approved stays so meanwhile, and its digests stay
-// what they are; any other begins anew. Errors: CodeNotFound, CodeForbidden.
+// administrator. One that is approved stays so meanwhile. An image that resolved
+// once stays what it was: its digest is never another one. Errors: CodeNotFound,
+// CodeForbidden.
 func (m *Market) Verify(ctx context.Context, by graft.Principal, id string) (*graft.Addon, error) {
 	addon, err := m.Addon(ctx, id)
 	if err == nil && !by.Role.Allows(graft.PermitReview) {
@@ -20,7 +22,10 @@ func (m *Market) Verify(ctx context.Context, by graft.Principal, id string) (*gr
 	}
 	addon, err = m.Store.EnqueueVerification(ctx, addon.ID, func(addon *graft.Addon) error {
 		if addon.Status != graft.AddonApproved {
-			addon.Status, addon.Verification = graft.AddonUnderReview, nil
+			addon.Status = graft.AddonUnderReview
+		}
+		if v := addon.Verification; v != nil {
+			v.WaitsForReview = false
 		}
 		return nil
 	})
@@ -81,8 +86,11 @@ func (m *Market) decide(ctx context.Context, by graft.Principal, id, reason stri
 // passed returns why an addon can't be approved, if so.
 func passed(addon *graft.Addon) error {
 	v := addon.Verification
-	if v == nil || v.NextAttempt != nil {
+	switch {
+	case addon.Status == graft.AddonUnderReview && (v == nil || !v.WaitsForReview):
 		return graft.Errorf(graft.CodeConflict, "Addon %s %s is still being verified; wait until that is done.", addon.Name, addon.Version)
+	case v == nil || slices.ContainsFunc(v.Images, func(image graft.ImageReport) bool { return image.Digest == "" }):
+		return graft.Errorf(graft.CodeConflict, "Addon %s %s did not pass: have it verified again first.", addon.Name, addon.Version)
 	}
 	for _, c := range v.Checks {
 		if c.Status == graft.CheckFailed || c.Status == graft.CheckPending {

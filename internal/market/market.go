@@ -101,13 +101,10 @@ func (m *Market) Publish(ctx context.Context, by graft.Principal, descriptor *gr
 		return nil, graft.Problems{{Path: []string{"services"}, Message: "An addon needs at least one service."}}.Err()
 	}
 	addon := &graft.Addon{
-		Descriptor: *descriptor, Status: graft.AddonUnderReview, Publisher: by.Name, Warnings: warnings,
-		Kind: graft.KindExtension, Replaces: descriptor.Replaces(), Rights: descriptor.Rights(),
+		Descriptor: *descriptor, Status: graft.AddonUnderReview, Publisher: by.Name, Warnings: warnings, Rights: descriptor.Rights(),
 	}
 	addon.Risk = graft.Risk(addon.Rights)
-	if len(addon.Replaces) > 0 {
-		addon.Kind = graft.KindPlugin
-	}
+	addon.SetKind()
 	if err := m.Store.CreateAddon(ctx, addon, func(owner string) error { return mayChange(by, addon.Name, owner) }); err != nil {
 		return nil, err
 	}

@@ -25,20 +25,20 @@ type answer struct {
 }
 
 // resolveAll asks for the images of an addon, each only once, and returns a
-// report per service and how long registries asked to be left alone. Those that
-// passed before are not asked for again, unless the addon is approved: then it
-// is to be found out whether what was approved is still there.
-func (m *Market) resolveAll(ctx context.Context, addon *graft.Addon) ([]graft.ImageReport, time.Duration) {
+// report per service and how long registries asked to be left alone. Of those
+// that passed before it is found out whether they are still there; but not at
+// every attempt of one verification.
+func (m *Market) resolveAll(ctx context.Context, addon *graft.Addon, attempt int) ([]graft.ImageReport, time.Duration) {
 	reports := make([]graft.ImageReport, len(addon.Services))
 	answers := map[string]*answer{}
-	again := addon.Status == graft.AddonApproved
 	for i, service := range addon.Services {
 		before := addon.Verification.Image(service.Name)
 		passed := before != nil && before.Digest != ""
+		again := passed && (attempt == 1 || before.Reason != "")
 		if passed {
 			reports[i] = *before
 		}
-		if passed && again {
+		if again {
 			answers[pinned(before)] = &answer{}
 		}
 		if !passed || again {
@@ -50,6 +50,8 @@ func (m *Market) resolveAll(ctx context.Context, addon *graft.Addon) ([]graft.Im
 	for i, service := range addon.Services {
 		switch now := answers[service.Image]; {
 		case now == nil:
+			continue
+		case reports[i].Digest != "" && answers[pinned(&reports[i])] == nil: // another service has its image
 			continue
 		case reports[i].Digest == "":
 			reports[i] = report(service, now)
@@ -169,7 +171,7 @@ func (m *Market) judge(addon *graft.Addon, v *store.Verification, images []graft
 // What a person has to decide waits for that, unless it was approved before; and
 // what a reviewer rejected stays so.
 func (m *Market) apply(j judgement, addon *graft.Addon) error {
-	addon.Verification = j.result
+	addon.Verification, j.result.WaitsForReview = j.result, false
 	switch reviewed := addon.Review != nil; {
 	case j.found == graft.CheckFailed, reviewed && !addon.Review.Approved:
 		addon.Status = graft.AddonVerificationFailed

@@ -9,6 +9,9 @@ import (
 	"github.com/graftplatform/graft/internal/store"
 )
 
+// shortPause is for work that is due and can't be had.
+const shortPause = 50 * time.Millisecond
+
 // databasePause is how long Run waits when the database fails.
 const databasePause = time.Second
 
@@ -64,7 +67,7 @@ func (m *Market) rest(ctx context.Context) {
 	case m.Poll > 0 && (!due || pause > m.Poll): // others publish, too
 		alarm = time.After(m.Poll)
 	case due:
-		alarm = time.After(pause)
+		alarm = time.After(max(pause, shortPause)) // what is due may be another one's just now
 	}
 	select {
 	case <-ctx.Done():
@@ -103,7 +106,7 @@ func (m *Market) verify(ctx context.Context, v *store.Verification) (*graft.Addo
 	if err != nil {
 		return nil, err
 	}
-	images, after := m.resolveAll(ctx, addon)
+	images, after := m.resolveAll(ctx, addon, v.Attempts)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}

@@ -19,6 +19,9 @@ import (
 // maxIdle is how long an upload may lie untouched before it is given up.
 const maxIdle = 24 * time.Hour
 
+// maxUploads is how many may be open at a time: each has a file.
+const maxUploads = 256
+
 // upload is a blob that is not complete yet.
 type upload struct {
 	mu      sync.Mutex
@@ -70,6 +73,9 @@ func (all *uploads) start(dir string) (string, error) {
 			delete(all.open, id)
 		}
 		u.mu.Unlock()
+	}
+	if len(all.open) >= maxUploads {
+		return "", newProblem(http.StatusTooManyRequests, "TOOMANYREQUESTS", "too many uploads are open: end some, or try again later")
 	}
 	var random [16]byte
 	_, _ = rand.Read(random[:]) // never fails

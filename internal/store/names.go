@@ -86,7 +86,7 @@ func claimName(ctx context.Context, tx *sql.Tx, addon *graft.Addon) (owner strin
 // wait for each other.
 func lockName(ctx context.Context, tx *sql.Tx, name string) (owner string, err error) {
 	// It is written, not read: who writes a row keeps others from doing so.
-	err = tx.QueryRowContext(ctx, `update names set name = name where name = $1 returning publisher`, name).Scan(&owner)
+	err = tx.QueryRowContext(ctx, `update names set numbered = numbered where name = $1 returning publisher`, name).Scan(&owner)
 	return owner, err
 }
 

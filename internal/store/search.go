@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -14,36 +15,48 @@ import (
 	"github.com/graftplatform/graft"
 )
 
+// maxPageBytes is from which size on a page is full, with fewer addons than wanted.
+const maxPageBytes = 1 << 20
+
 // PageOfAddons calls fn with the JSON documents of a page of the addons that a
 // query chooses, in its order, and returns the cursor of the next page; empty:
-// there is none. CodeInvalid for a cursor that is not one of such a query's.
+// there is none. No connection is held while fn runs, so fn may be slow.
+// CodeInvalid for a cursor that is not one of such a query's.
 func (s *Store) PageOfAddons(ctx context.Context, q *graft.AddonQuery, fn func(document []byte) error) (next string, err error) {
-	statement, args, err := s.searchStatement(ctx, q)
-	if err != nil {
-		return "", s.explain(err)
-	}
-	rows, err := s.read.QueryContext(ctx, statement, args...)
-	if err != nil {
-		return "", s.explain(err)
-	}
-	defer func() { err = s.explain(errors.Join(err, rows.Close())) }()
-	var last cursor
-	for count := 0; rows.Next(); count++ {
-		if count == q.Limit { // one more than the page has
-			return last.String(), nil
-		}
-		var document []byte
-		if err := rows.Scan(&last.seq, &last.name, &document); err != nil {
-			return "", err
-		}
-		if q.Sort != graft.SortName {
-			last.name = ""
-		}
+	page, next, err := s.readPage(ctx, q)
+	for _, document := range page {
 		if err := fn(document); err != nil {
 			return "", err
 		}
 	}
-	return "", rows.Err()
+	return next, err
+}
+
+func (s *Store) readPage(ctx context.Context, q *graft.AddonQuery) (page [][]byte, next string, err error) {
+	statement, args, err := s.searchStatement(ctx, q)
+	if err != nil {
+		return nil, "", s.explain(err)
+	}
+	rows, err := s.read.QueryContext(ctx, statement, args...)
+	if err != nil {
+		return nil, "", s.explain(err)
+	}
+	defer func() { err = s.explain(errors.Join(err, rows.Close())) }()
+	var last cursor
+	for size := 0; rows.Next(); {
+		if len(page) == q.Limit || size >= maxPageBytes { // there is one more
+			return page, last.String(), nil
+		}
+		var document []byte
+		if err := rows.Scan(&last.seq, &last.name, &document); err != nil {
+			return nil, "", err
+		}
+		if q.Sort != graft.SortName {
+			last.name = ""
+		}
+		page, size = append(page, document), size+len(document)
+	}
+	return page, "", rows.Err()
 }
 
 // searchStatement returns the SQL of a query. The index of the terms gives what it
@@ -185,9 +198,49 @@ func (s *Store) finishAddons(ctx context.Context, tx *sql.Tx) error {
 	return s.indexAll(ctx, tx)
 }
 
-// indexMigration indexes the addons that there were before.
+// completeAll gives the addons that there were before what SQL can't find out:
+// their kind, which of each name is the latest, and their terms.
+func (s *Store) completeAll(ctx context.Context, tx *sql.Tx) error {
+	for last := ""; ; {
+		var document []byte
+		err := tx.QueryRowContext(ctx, `select id, document from addons where id > $1 order by id limit 1`, last).Scan(&last, &document)
+		if errors.Is(err, sql.ErrNoRows) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		addon, err := decodeAddon(last, document)
+		if err != nil {
+			return err
+		}
+		addon.SetKind()
+		if document, err = json.Marshal(addon); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `update addons set document = $2 where id = $1`, last, string(document)); err != nil {
+			return err
+		}
+	}
+	var names []string
+	err := eachRow(ctx, tx, `select name from names`, nil, func(scan func(...any) error) error {
+		names = append(names, "")
+		return scan(&names[len(names)-1])
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := markLatest(ctx, tx, name); err != nil {
+			return err
+		}
+	}
+	return s.indexAll(ctx, tx)
+}
+
+// indexMigration completes and indexes the addons that there were before.
 func (s *Store) indexMigration() *goose.Migration {
-	return goose.NewGoMigration(7, &goose.GoFunc{RunTx: s.indexAll}, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+	return goose.NewGoMigration(7, &goose.GoFunc{RunTx: s.completeAll}, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, s.dialect.terms.empty)
 		return err
 	}})

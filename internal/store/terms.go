@@ -125,7 +125,7 @@ func wanted(q *graft.AddonQuery) (all [][]string) {
 	if n := len(terms); n > 0 && len(terms[n-1]) >= minPrefix && !strings.HasSuffix(q.Text, " ") {
 		last := terms[n-1]
 		terms = terms[:n-1]
-		all = append(all, []string{last, prefixTerm(last[:min(len(last), maxPrefix)])})
+		all = append(all, []string{last, prefixTerm(strings.ToValidUTF8(last[:min(len(last), maxPrefix)], ""))})
 	}
 	add := func(property, value string) {
 		if value != "" {

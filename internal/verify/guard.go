@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -112,6 +113,9 @@ func (g *guard) lookUp(r *http.Request) error {
 		return err
 	}
 	addresses, err := g.resolver.LookupNetIP(r.Context(), "ip", host)
+	if err != nil && isNumeric(host) { // such as 127.1, which others read as an address
+		return graft.Errorf(graft.CodeForbidden, "%s is no address that the marketplace calls.", printable(host))
+	}
 	if err != nil {
 		return r.Context().Err()
 	}
@@ -122,6 +126,14 @@ func (g *guard) lookUp(r *http.Request) error {
 		}
 	}
 	return nil
+}
+
+// isNumeric is whether a name is one that no domain name is like: its last label
+// begins with a digit.
+func isNumeric(host string) bool {
+	host = strings.TrimSuffix(host, ".")
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	return last != "" && last[0] >= '0' && last[0] <= '9'
 }
 
 // check returns why a request to host and port may not end at an address. What

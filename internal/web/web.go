@@ -30,10 +30,17 @@ const catalogTime = 5 * time.Second
 const policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// Catalog lists the approved addons; a client.Client is one.
+// Catalog finds approved addons; a client.Client is one.
 type Catalog interface {
-	Addons(ctx context.Context, name string) ([]graft.Addon, error)
+	Search(ctx context.Context, q graft.AddonQuery) (*graft.AddonPage, error)
 }
+
+// Bounds of what a page costs: how many addons it shows, and how many are made at
+// a time.
+const (
+	shownAddons = 100
+	pagesAtOnce = 4
+)
 
 // Options are what a dashboard needs to know.
 type Options struct {
@@ -54,7 +61,7 @@ func New(o Options) (http.Handler, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &dashboard{Options: o, pages: pages}
+	d := &dashboard{Options: o, pages: pages, slots: make(chan struct{}, pagesAtOnce)}
 	mux := http.NewServeMux()
 	for _, path := range []string{"/health", "/health/{$}"} {
 		mux.HandleFunc(path, health)
@@ -74,6 +81,7 @@ func New(o Options) (http.Handler, error) {
 type dashboard struct {
 	Options
 	pages *template.Template
+	slots chan struct{} // has room for who reads the marketplace
 }
 
 // page is what the templates show.
@@ -108,7 +116,7 @@ func (d *dashboard) home(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), catalogTime)
 	defer cancel()
 	shown := d.page(r, "Addons")
-	addons, err := d.Catalog.Addons(ctx, "")
+	addons, err := d.addons(ctx)
 	status := http.StatusOK
 	if err != nil {
 		d.Log.WarnContext(r.Context(), "marketplace can't be read", "error", err)
@@ -118,6 +126,21 @@ func (d *dashboard) home(w http.ResponseWriter, r *http.Request) {
 	}
 	shown.Addons = addons
 	d.render(w, r, status, "home.html", shown)
+}
+
+// addons are the latest that were published.
+func (d *dashboard) addons(ctx context.Context) ([]graft.Addon, error) {
+	select {
+	case d.slots <- struct{}{}:
+		defer func() { <-d.slots }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	page, err := d.Catalog.Search(ctx, graft.AddonQuery{Latest: true, Limit: shownAddons})
+	if err != nil {
+		return nil, err
+	}
+	return page.Addons, nil
 }
 
 // reason is what a person may read of err.

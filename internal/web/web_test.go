@@ -16,7 +16,9 @@ type fakeCatalog struct {
 	err    error
 }
 
-func (c *fakeCatalog) Addons(context.Context, string) ([]graft.Addon, error) { return c.addons, c.err }
+func (c *fakeCatalog) Search(_ context.Context, q graft.AddonQuery) (*graft.AddonPage, error) {
+	return &graft.AddonPage{Addons: c.addons[:min(len(c.addons), q.Limit)]}, c.err
+}
 
 func ask(t *testing.T, c *fakeCatalog, method, target string) *httptest.ResponseRecorder {
 	t.Helper()

@@ -29,22 +29,13 @@ alter table addons add column latest boolean not null default false;
 
 -- Versions that there were before are numbered, those that came twice told apart.
 update addons set version = coalesce(json_extract(document, '$.version'), '');
-with numbered as (
-    select id, row_number() over (partition by name order by id) as n from addons where version = ''
-)
-update addons set version = '0.0.' || (select n from numbered where numbered.id = addons.id)
-where version = '';
-with twice as (
-    select id, row_number() over (partition by name, version order by id desc) as n from addons
-)
-update addons set version = version || case when instr(version, '-') > 0 then '.' else '-' end || 'replaced.' ||
-    (select n - 1 from twice where twice.id = addons.id)
-where id in (select id from twice where n > 1);
+update addons set version = '0.0.' || numbered.n
+from (select id, row_number() over (partition by name order by id) as n from addons where version = '') as numbered
+where numbered.id = addons.id;
+update addons set version = version || case when instr(version, '-') > 0 then '.' else '-' end || 'replaced.' || (twice.n - 1)
+from (select id, row_number() over (partition by name, version order by id desc) as n from addons) as twice
+where twice.id = addons.id and twice.n > 1;
 update addons set document = json_set(document, '$.version', version);
-with newest as (
-    select id, row_number() over (partition by name order by id desc) as n from addons where status = 'approved'
-)
-update addons set latest = true where id in (select id from newest where n = 1);
 
 insert into names (name, publisher, numbered, created_at)
     select name, '', count(*), min(created_at) from addons group by name;
