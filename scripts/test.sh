@@ -54,25 +54,7 @@ every_case() {
     go run ./scripts/testsum
 }
 
-# longest is the package whose tests take the longest; they mostly wait for Docker.
-longest=github.com/graftplatform/graft/internal/e2e
-
-# both_parts begins with the longest package at once, beside all others.
-both_parts() {
-  local code=0 part others
-  test_part "$longest" >"$work/longest" &
-  part=$!
-  others=$(go list ./... | grep -vx "$longest")
-  # shellcheck disable=SC2086 # several packages
-  test_part $others || code=1
-  wait "$part" || code=1
-  cat "$work/longest"
-  return "$code"
-}
-
-test_part() { go test -race -count=1 -timeout 15m -json "$@" 2>&1; }
-
-tests() { both_parts | go run ./scripts/testsum | tee "$work/tests"; }
+tests() { go test -race -count=1 -timeout 20m -json ./... 2>&1 | go run ./scripts/testsum | tee "$work/tests"; }
 
 # all_tests runs both at a time: one of them mostly waits for Docker.
 all_tests() {
