@@ -54,7 +54,7 @@ func (b *bench) measurePublish(ctx context.Context, t *table, addons int) error 
 		return err
 	}
 	t.add(row{
-		what: "POST of addons", value: float64(addons) / took.Seconds(), unit: "/s", bound: 200, lower: true,
+		what: "POST of addons", value: float64(addons) / took.Seconds(), unit: "/s", bound: 300, lower: true,
 		note: fmt.Sprintf("durable; %d addons, %d authors, verification at the same time", addons, publishers),
 	})
 	t.add(row{what: "write + fsync of 4 KiB", value: syncs, unit: "/s", note: "by one writer on the same disk, to compare"})
@@ -75,8 +75,8 @@ func (b *bench) awaitApproved(ctx context.Context, t *table, ids []string, begin
 		}
 	}
 	t.add(row{
-		what: "addons verified", value: float64(len(ids)) / time.Since(begin).Seconds(), unit: "/s",
-		note: "from the first POST to the last approval",
+		what: "images verified", value: float64(len(ids)) / time.Since(begin).Seconds(), unit: "/s", bound: 50, lower: true,
+		note: "one for each addon; from the first POST to the last approval",
 	})
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -27,16 +28,22 @@ type load struct {
 
 func (l load) rate() float64 { return float64(l.Requests) / l.Seconds }
 
-// generate runs the load generator in a process of its own. The URL has a %d
-// for the number of an addon below addons.
+// generate runs the load generator. The URL has a %d for the number of an addon
+// below addons.
 func generate(ctx context.Context, url string, addons int) (load, error) {
+	return inAnotherProcess(ctx, "", "load", "-url", url, "-addons", fmt.Sprint(addons))
+}
+
+// inAnotherProcess has this program make load in a process of its own, and
+// returns what that measured. No request may fail.
+func inAnotherProcess(ctx context.Context, input string, args ...string) (load, error) {
 	var l load
 	self, err := os.Executable()
 	if err != nil {
 		return l, err
 	}
-	command := exec.CommandContext(ctx, self, "load", "-url", url, "-addons", fmt.Sprint(addons))
-	command.Stderr = os.Stderr
+	command := exec.CommandContext(ctx, self, args...)
+	command.Stdin, command.Stderr = strings.NewReader(input), os.Stderr
 	output, err := command.Output()
 	if err != nil {
 		return l, fmt.Errorf("load generator: %w", err)
@@ -48,6 +55,17 @@ func generate(ctx context.Context, url string, addons int) (load, error) {
 		return l, fmt.Errorf("%d of %d requests failed", l.Failures, l.Requests+l.Failures)
 	}
 	return l, nil
+}
+
+// write writes what was measured: how long requests took, since begin.
+func (l load) write(out io.Writer, times []time.Duration, begin time.Time) error {
+	l.Seconds, l.Requests = time.Since(begin).Seconds(), len(times)
+	if l.Requests == 0 {
+		return errors.New("no request was answered")
+	}
+	slices.Sort(times)
+	l.Median, l.P99 = times[len(times)/2], times[len(times)*99/100]
+	return json.NewEncoder(out).Encode(l)
 }
 
 // runLoad is the load generator.
@@ -80,14 +98,7 @@ func runLoad(ctx context.Context, args []string, out io.Writer) error {
 		})
 	}
 	wait.Wait()
-	total.Seconds = time.Since(begin).Seconds()
-	total.Requests = len(times)
-	if total.Requests == 0 {
-		return errors.New("no request was answered")
-	}
-	slices.Sort(times)
-	total.Median, total.P99 = times[len(times)/2], times[len(times)*99/100]
-	return json.NewEncoder(out).Encode(total)
+	return total.write(out, times, begin)
 }
 
 // ask asks for one addon after the other until ctx ends. The stride is prime

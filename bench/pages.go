@@ -3,15 +3,11 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,24 +16,7 @@ import (
 // askForPages asks for paths in turn, so many a second whatever becomes of those
 // before, in a process of its own.
 func askForPages(ctx context.Context, marketplace string, paths []string) (load, error) {
-	var l load
-	self, err := os.Executable()
-	if err != nil {
-		return l, err
-	}
-	command := exec.CommandContext(ctx, self, "pages", "-url", marketplace, "-rate", fmt.Sprint(pageRate))
-	command.Stdin, command.Stderr = strings.NewReader(strings.Join(paths, "\n")), os.Stderr
-	output, err := command.Output()
-	if err != nil {
-		return l, fmt.Errorf("load generator: %w", err)
-	}
-	if err := json.Unmarshal(output, &l); err != nil {
-		return l, err
-	}
-	if l.Failures > 0 {
-		return l, fmt.Errorf("%d of %d requests failed", l.Failures, l.Requests+l.Failures)
-	}
-	return l, nil
+	return inAnotherProcess(ctx, strings.Join(paths, "\n"), "pages", "-url", marketplace, "-rate", fmt.Sprint(pageRate))
 }
 
 // runPages is the load generator. A request's time counts from when it was due,
@@ -83,11 +62,5 @@ func runPages(ctx context.Context, args []string, in io.Reader, out io.Writer) e
 		})
 	}
 	wait.Wait()
-	total.Seconds, total.Requests = time.Since(begin).Seconds(), len(times)
-	if total.Requests == 0 {
-		return errors.New("no request was answered")
-	}
-	slices.Sort(times)
-	total.Median, total.P99 = times[len(times)/2], times[len(times)*99/100]
-	return json.NewEncoder(out).Encode(total)
+	return total.write(out, times, begin)
 }

@@ -246,3 +246,11 @@ func decodeAddon(id string, document []byte) (*graft.Addon, error) {
 }
 
 func addonNotFound() error { return graft.Errorf(graft.CodeNotFound, "Addon not found") }
+
+// fillRights derives an addon's rights, unless it has them.
+func fillRights(addon *graft.Addon) {
+	if addon.Rights == nil {
+		addon.Rights = addon.Descriptor.Rights()
+	}
+	addon.Risk = graft.Risk(addon.Rights)
+}

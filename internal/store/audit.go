@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"slices"
 	"strconv"
 
@@ -72,23 +71,19 @@ func (s *Store) LastAudit(ctx context.Context, limit int) ([]graft.AuditEntry, e
 }
 
 func (s *Store) audit(ctx context.Context, query string, args ...any) (entries []graft.AuditEntry, err error) {
-	rows, err := s.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, s.explain(err)
-	}
-	defer func() { err = s.explain(errors.Join(err, rows.Close())) }()
-	for rows.Next() {
+	err = eachRow(ctx, s.read, query, args, func(scan func(...any) error) error {
 		var id int64
 		var document []byte
-		if err := rows.Scan(&id, &document); err != nil {
-			return nil, err
+		if err := scan(&id, &document); err != nil {
+			return err
 		}
 		var entry graft.AuditEntry
 		if err := json.Unmarshal(document, &entry); err != nil {
-			return nil, decodeError(err, "audit", strconv.FormatInt(id, 10))
+			return decodeError(err, "audit", strconv.FormatInt(id, 10))
 		}
 		entry.ID = id
 		entries = append(entries, entry)
-	}
-	return entries, rows.Err()
+		return nil
+	})
+	return entries, s.explain(err)
 }

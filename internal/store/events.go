@@ -99,25 +99,21 @@ func (s *Store) Events(ctx context.Context, installationID string, after int64, 
 		query = `select id, document from events where id > $1 and installation_id = $3 order by id limit $2`
 		args = append(args, installationID)
 	}
-	rows, err := s.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, s.explain(err)
-	}
-	defer func() { err = s.explain(errors.Join(err, rows.Close())) }()
-	for rows.Next() {
+	err = eachRow(ctx, s.read, query, args, func(scan func(...any) error) error {
 		var id int64
 		var document []byte
-		if err := rows.Scan(&id, &document); err != nil {
-			return nil, err
+		if err := scan(&id, &document); err != nil {
+			return err
 		}
 		var event graft.Event
 		if err := json.Unmarshal(document, &event); err != nil {
-			return nil, decodeError(err, "event", strconv.FormatInt(id, 10))
+			return decodeError(err, "event", strconv.FormatInt(id, 10))
 		}
 		event.ID = id
 		events = append(events, event)
-	}
-	return events, rows.Err()
+		return nil
+	})
+	return events, s.explain(err)
 }
 
 // EventBefore returns the id after which the last n events of an installation

@@ -3,12 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/pressly/goose/v3"
 
 	"github.com/graftplatform/graft"
 )
@@ -43,25 +40,6 @@ func (s *Store) Lookalikes(ctx context.Context, name string) (names []string, er
 	return names, s.explain(err)
 }
 
-// eachRow calls fn for each row that a query finds, until it fails; scan reads
-// the row's columns.
-func eachRow(ctx context.Context, db interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}, query string, args []any, fn func(scan func(...any) error) error,
-) (err error) {
-	rows, err := db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		if err := fn(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
 // insertKeys takes note of what a name can be taken for.
 func insertKeys(ctx context.Context, tx *sql.Tx, name string) error {
 	args := []any{name}
@@ -72,28 +50,4 @@ func insertKeys(ctx context.Context, tx *sql.Tx, name string) error {
 	}
 	_, err := tx.ExecContext(ctx, `insert into name_keys (key, name) values `+strings.Join(rows, ", ")+` on conflict do nothing`, args...) //nolint:gosec // placeholders
 	return err
-}
-
-// lookalikeMigration gives the names that there were before their keys, which
-// SQL can't compute.
-func lookalikeMigration() *goose.Migration {
-	return goose.NewGoMigration(5, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
-		var names []string
-		err := eachRow(ctx, tx, `select name from names`, nil, func(scan func(...any) error) error {
-			names = append(names, "")
-			return scan(&names[len(names)-1])
-		})
-		if err != nil {
-			return err
-		}
-		for _, name := range names {
-			if err := insertKeys(ctx, tx, name); err != nil {
-				return err
-			}
-		}
-		return nil
-	}}, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `delete from name_keys`)
-		return err
-	}})
 }

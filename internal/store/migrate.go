@@ -59,7 +59,7 @@ func (s *Store) migrator() (*goose.Provider, error) {
 	}
 	options := []goose.ProviderOption{
 		goose.WithDisableGlobalRegistry(true),
-		goose.WithGoMigrations(lookalikeMigration(), s.indexMigration(), rightsMigration()),
+		goose.WithGoMigrations(s.goMigrations()...),
 	}
 	if s.dialect.shared {
 		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, migrationTime))

@@ -40,29 +40,25 @@ func (s *Store) SetPublisher(ctx context.Context, name, publisher string) error 
 
 // Versions returns the versions of a name, the highest first.
 func (s *Store) Versions(ctx context.Context, name string) (versions []graft.Version, err error) {
-	rows, err := s.read.QueryContext(ctx, `select id, document, latest from addons where name = $1`, text(name))
-	if err != nil {
-		return nil, s.explain(err)
-	}
-	defer func() { err = s.explain(errors.Join(err, rows.Close())) }()
-	for rows.Next() {
+	err = eachRow(ctx, s.read, `select id, document, latest from addons where name = $1`, []any{text(name)}, func(scan func(...any) error) error {
 		var id string
 		var document []byte
 		var latest bool
-		if err := rows.Scan(&id, &document, &latest); err != nil {
-			return nil, err
+		if err := scan(&id, &document, &latest); err != nil {
+			return err
 		}
 		a, err := decodeAddon(id, document)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		versions = append(versions, graft.Version{
 			ID: id, Version: a.Version, Status: a.Status, Latest: latest,
 			Yanked: a.Yanked, Deprecated: a.Deprecated, CreatedAt: a.CreatedAt,
 		})
-	}
+		return nil
+	})
 	slices.SortFunc(versions, func(a, b graft.Version) int { return graft.CompareVersions(b.Version, a.Version) })
-	return versions, rows.Err()
+	return versions, s.explain(err)
 }
 
 // claimName takes note of a name for its first publisher, and returns whose it

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,25 +22,19 @@ func (s *Store) Revisions(ctx context.Context, ids []string) (map[string]int64, 
 	return revisions, nil
 }
 
-func (s *Store) revisions(ctx context.Context, ids []string, into map[string]int64) (err error) {
+func (s *Store) revisions(ctx context.Context, ids []string, into map[string]int64) error {
 	places, args := make([]string, len(ids)), make([]any, len(ids))
 	for i, id := range ids {
 		places[i], args[i] = fmt.Sprintf("$%d", i+1), id
 	}
-	rows, err := s.read.QueryContext(ctx, `select id, revision from addons where id in (`+strings.Join(places, ", ")+`)`, args...) //nolint:gosec // placeholders
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
+	query := `select id, revision from addons where id in (` + strings.Join(places, ", ") + `)`
+	return eachRow(ctx, s.read, query, args, func(scan func(...any) error) error {
 		var id string
 		var revision int64
-		if err := rows.Scan(&id, &revision); err != nil {
-			return err
-		}
+		err := scan(&id, &revision)
 		into[id] = revision
-	}
-	return rows.Err()
+		return err
+	})
 }
 
 // Shared is whether other processes may have the database open, too.

@@ -4,13 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/pressly/goose/v3"
 
 	"github.com/graftplatform/graft"
 )
@@ -169,23 +166,7 @@ func (s *Store) indexAll(ctx context.Context, tx *sql.Tx) error {
 	if _, err := tx.ExecContext(ctx, s.dialect.terms.empty); err != nil {
 		return err
 	}
-	for last := ""; ; {
-		var document []byte
-		err := tx.QueryRowContext(ctx, `select id, document from addons where id > $1 order by id limit 1`, last).Scan(&last, &document)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		addon, err := decodeAddon(last, document)
-		if err != nil {
-			return err
-		}
-		if err := s.index(ctx, tx, addon); err != nil {
-			return err
-		}
-	}
+	return eachAddon(ctx, tx, func(addon *graft.Addon) error { return s.index(ctx, tx, addon) })
 }
 
 // finishAddons is for addons that came with a seq of their own.
@@ -196,52 +177,4 @@ func (s *Store) finishAddons(ctx context.Context, tx *sql.Tx) error {
 		}
 	}
 	return s.indexAll(ctx, tx)
-}
-
-// completeAll gives the addons that there were before what SQL can't find out:
-// their kind, which of each name is the latest, and their terms.
-func (s *Store) completeAll(ctx context.Context, tx *sql.Tx) error {
-	for last := ""; ; {
-		var document []byte
-		err := tx.QueryRowContext(ctx, `select id, document from addons where id > $1 order by id limit 1`, last).Scan(&last, &document)
-		if errors.Is(err, sql.ErrNoRows) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		addon, err := decodeAddon(last, document)
-		if err != nil {
-			return err
-		}
-		addon.SetKind()
-		if document, err = json.Marshal(addon); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, `update addons set document = $2 where id = $1`, last, string(document)); err != nil {
-			return err
-		}
-	}
-	var names []string
-	err := eachRow(ctx, tx, `select name from names`, nil, func(scan func(...any) error) error {
-		names = append(names, "")
-		return scan(&names[len(names)-1])
-	})
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if err := markLatest(ctx, tx, name); err != nil {
-			return err
-		}
-	}
-	return s.indexAll(ctx, tx)
-}
-
-// indexMigration completes and indexes the addons that there were before.
-func (s *Store) indexMigration() *goose.Migration {
-	return goose.NewGoMigration(7, &goose.GoFunc{RunTx: s.completeAll}, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, s.dialect.terms.empty)
-		return err
-	}})
 }

@@ -36,17 +36,24 @@ func oldDatabase(t *testing.T, addons []graft.Addon) (dir string) {
 	if _, err := provider.UpTo(t.Context(), 3); err != nil {
 		t.Fatal(err)
 	}
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i, a := range addons {
 		a.ID = graft.NewID(time.Date(2026, 1, 1, 0, i, 0, 0, time.UTC))
 		document, err := json.Marshal(a)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = db.ExecContext(t.Context(), `insert into addons (id, name, status, revision, created_at, document) values ($1, $2, $3, 1, $4, $5)`,
+		_, err = tx.ExecContext(t.Context(), `insert into addons (id, name, status, revision, created_at, document) values ($1, $2, $3, 1, $4, $5)`,
 			a.ID, a.Name, string(a.Status), i, string(document))
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
 	}
 	return dir
 }
@@ -105,11 +112,10 @@ func TestOldAddonsGetVersions(t *testing.T) {
 	}
 }
 
-// A catalogue of before that is large is brought up to date in the time that it
-// takes to go through it, not in its square.
+// There are more of before than are read at a time.
 func TestManyOldAddons(t *testing.T) {
 	t.Parallel()
-	const many = 5000
+	const many = 4 * pageRows
 	addons := make([]graft.Addon, many)
 	for i := range addons {
 		addons[i] = graft.Addon{Descriptor: graft.Descriptor{Name: fmt.Sprint("addon-", i/2)}, Status: graft.AddonApproved}

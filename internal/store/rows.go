@@ -1,0 +1,62 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/graftplatform/graft"
+)
+
+// eachRow calls fn for each row that a query finds, until it fails; scan reads
+// the row's columns.
+func eachRow(ctx context.Context, db interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}, query string, args []any, fn func(scan func(...any) error) error,
+) (err error) {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := fn(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// eachAddon calls fn for each addon, page by page: there may be more than memory,
+// and fn may write.
+func eachAddon(ctx context.Context, tx *sql.Tx, fn func(*graft.Addon) error) error {
+	for after := ""; ; {
+		var page []*graft.Addon
+		err := eachRow(ctx, tx, `select id, document from addons where id > $1 order by id limit $2`, []any{after, pageRows},
+			func(scan func(...any) error) error {
+				var document []byte
+				if err := scan(&after, &document); err != nil {
+					return err
+				}
+				addon, err := decodeAddon(after, document)
+				page = append(page, addon)
+				return err
+			})
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, addon := range page {
+			if err := fn(addon); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func allNames(ctx context.Context, tx *sql.Tx) (names []string, err error) {
+	err = eachRow(ctx, tx, `select name from names`, nil, func(scan func(...any) error) error {
+		names = append(names, "")
+		return scan(&names[len(names)-1])
+	})
+	return names, err
+}
