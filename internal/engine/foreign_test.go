@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/driver"
 )
 
 // A marketplace that is somebody else's gets nothing past the rights with a
@@ -32,4 +33,40 @@ func TestForeignDescriptorsAreChecked(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What another system installed is not started before somebody agreed to it here.
+func TestTakenOverIsAskedAbout(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		ctx := context.Background()
+		take := func(volumes ...string) string {
+			inst := &graft.Installation{
+				MarketplaceID: graft.NewID(time.Now()), Images: map[string]string{"web": "h:latest"},
+				Descriptor: graft.Descriptor{Name: "old", Services: []graft.Service{{Name: "web", Image: "h:latest", Volumes: volumes}}},
+				Desired:    graft.DesiredDisabled, Status: graft.StatusDisabled,
+			}
+			inst.SetDefaults()
+			try(h.t, h.store.CreateInstallation(ctx, inst))
+			return inst.ID
+		}
+		if _, err := h.engine.SetDesired(ctx, take("/var/run/docker.sock:/s"), graft.DesiredEnabled); graft.ErrorCode(err) != graft.CodeConsent {
+			t.Errorf("with the socket: %v", err)
+		}
+		if _, err := h.engine.SetDesired(ctx, take(), graft.DesiredEnabled); err != nil {
+			t.Errorf("without rights: %v", err)
+		}
+	})
+}
+
+// A network of the host's own kind is no network of the addon's, whoever made it.
+func TestNetworksOfTheHostAreAskedAbout(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		h.driver.AddNetwork(driver.Network{Name: "lan", Driver: "macvlan"})
+		request := graft.InstallRequest{MarketplaceID: h.publish(`{"name":"x","services":[{"service_name":"s","image":"h","networks":["lan"]}]}`)}
+		if _, err := h.engine.Install(context.Background(), request); graft.ErrorCode(err) != graft.CodeConsent {
+			t.Errorf("installed: %v", err)
+		}
+	})
 }

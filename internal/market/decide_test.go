@@ -152,6 +152,15 @@ func TestApprovedIsVerifiedAgain(t *testing.T) {
 		p.resolver.fail("one", graft.CodeNotFound, "gone")
 		p.resolver.fail(pinned, graft.CodeNotFound, "gone")
 		wants(t, again(), graft.AddonVerificationFailed, map[string]graft.CheckStatus{graft.CheckImages: graft.CheckFailed})
+		p.resolver.set("one", nil) // another image under the same tag, which nobody approved
+		p.resolver.is("one", "sha256:newer")
+		now = again()
+		wants(t, now, graft.AddonVerificationFailed, nil)
+		if image := now.Verification.Images[0]; image.Digest != digest {
+			t.Errorf("image is %+v", image)
+		}
+		p.resolver.set(pinned, nil) // the one that was approved is back
+		wants(t, again(), graft.AddonApproved, map[string]graft.CheckStatus{graft.CheckDigests: graft.CheckWarning})
 	})
 }
 

@@ -313,6 +313,16 @@ func TestUploadThatStopsCanGoOn(t *testing.T) {
 	s.want(t, 201, "", "PUT", at+"?digest="+digest([]byte("half more")), nil)
 }
 
+// Nobody takes all files of the process by beginning uploads.
+func TestUploadsAreBounded(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	for range 256 {
+		s.want(t, 202, "", "POST", "/v2/a/blobs/uploads/", nil)
+	}
+	s.want(t, 429, "TOOMANYREQUESTS", "POST", "/v2/a/blobs/uploads/", nil)
+}
+
 func TestUploadsEndWithARestart(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)

@@ -214,6 +214,11 @@ func TestProxiesGetNoInternalTargets(t *testing.T) {
 		_, err := v.Resolve(t.Context(), host+"/web")
 		wantError(t, err, graft.CodeForbidden, "--allow-registry "+host)
 	}
+	for _, host := range []string{"127.1:80", "0.0x7f.1:80", "2130706433:80", "169.254.43518:80"} { // addresses to others
+		if _, err := v.Resolve(t.Context(), host+"/web"); graft.ErrorCode(err) != graft.CodeForbidden {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
 	if got := targets.Load(); got != nil {
 		t.Errorf("the proxy was asked for %v", got)
 	}

@@ -94,6 +94,8 @@ func searchFinds(t *testing.T, s *store.Store) {
 		{graft.AddonQuery{Text: "cluster_scheduler"}, scheduler},
 		{graft.AddonQuery{Text: "ann"}, scheduler},
 		{graft.AddonQuery{Text: "über"}, []string{"Überwachung@1.0.0"}},
+		{graft.AddonQuery{Text: "a" + strings.Repeat("д", 30)}, []string{}}, // letters of two bytes, cut off
+		{graft.AddonQuery{Text: strings.Repeat("漢", 30)}, []string{}},
 		{graft.AddonQuery{Text: "漢字"}, []string{"Überwachung@1.0.0"}},
 		{graft.AddonQuery{Text: `"quoted" AND (NOT x)* - ^ :`}, []string{"Überwachung@1.0.0"}},
 		{graft.AddonQuery{Text: `' ; -- % _ \`}, []string{"Überwachung@1.0.0", "random-scheduler@1.1.0", "random-scheduler@1.0.0"}}, // no words
