@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/driver"
@@ -83,7 +84,14 @@ func (c *conflicts) service(v *want) {
 		return
 	}
 	if v.fresh() || v.component != nil {
-		if holder := c.nameHolder(v); holder != nil {
+		holder := c.nameHolder(v)
+		switch other := c.w.installationOf(holder); {
+		case holder == nil:
+		case other != nil: // such as another version of this addon
+			c.add(conflictContainer, v.name, holder.Name,
+				"service %q: addon %q, which is installed, has the name %q already; uninstall that one first",
+				v.service.Name, strings.TrimSpace(other.Name+" "+other.Version), v.name)
+		default:
 			c.add(conflictContainer, v.name, holder.Name,
 				"service %q: the name %q is taken by a container that does not belong to this addon; remove or rename it",
 				v.service.Name, v.name)

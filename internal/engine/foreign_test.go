@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,6 +68,20 @@ func TestNetworksOfTheHostAreAskedAbout(t *testing.T) {
 		request := graft.InstallRequest{MarketplaceID: h.publish(`{"name":"x","services":[{"service_name":"s","image":"h","networks":["lan"]}]}`)}
 		if _, err := h.engine.Install(context.Background(), request); graft.ErrorCode(err) != graft.CodeConsent {
 			t.Errorf("installed: %v", err)
+		}
+	})
+}
+
+// Who installs another version of an addon is told that one is there, not to
+// remove a container.
+func TestAnotherVersionIsNamed(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		h.install(`{"name":"x","version":"1.0.0","services":[{"service_name":"s","image":"h"}]}`)
+		id := h.install(`{"name":"x","version":"1.1.0","services":[{"service_name":"s","image":"h"}]}`).ID
+		h.pass(5 * time.Second)
+		if inst := h.status(id); inst.Details == nil || !strings.Contains(inst.Details.Reason, `addon "x 1.0.0", which is installed,`) {
+			t.Errorf("details are %+v", inst.Details)
 		}
 	})
 }

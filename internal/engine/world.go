@@ -112,6 +112,15 @@ func (w *world) installation(id string) *graft.Installation {
 	return nil
 }
 
+// installationOf returns the installation that a container of this engine belongs
+// to, nil if there is none.
+func (w *world) installationOf(c *driver.Container) *graft.Installation {
+	if c == nil || c.Labels[driver.EngineLabel] != w.settings.EngineID {
+		return nil
+	}
+	return w.installation(c.Labels[driver.InstallationLabel])
+}
+
 // swapOf returns the swap that a service of an installation made, nil if none.
 func (w *world) swapOf(installationID, service string) *store.Swap {
 	for i := range w.swaps {

@@ -101,6 +101,11 @@ func TestOldAddonsGetVersions(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
+	// Of those of one version the older comes before the newer.
+	versions, err := s.Versions(t.Context(), "versioned")
+	if err != nil || len(versions) != 4 || versions[2].ID >= versions[1].ID || versions[1].ID >= versions[0].ID {
+		t.Errorf("versions: %+v, %v", versions, err)
+	}
 	found := 0
 	q := graft.AddonQuery{Kind: graft.KindPlugin, Replaces: "cluster_scheduler", Limit: 10}
 	if _, err := s.PageOfAddons(t.Context(), &q, func([]byte) error { found++; return nil }); err != nil || found != 3 {

@@ -27,14 +27,19 @@ alter table addons add column version text not null default '';
 alter table addons add column yanked boolean not null default false;
 alter table addons add column latest boolean not null default false;
 
--- Versions that there were before are numbered, those that came twice told apart.
+-- Versions that there were before are numbered. Of those that came twice the newest
+-- stays what it is, and the others come before it, in their order.
 update addons set version = coalesce(json_extract(document, '$.version'), '');
 update addons set version = '0.0.' || numbered.n
 from (select id, row_number() over (partition by name order by id) as n from addons where version = '') as numbered
 where numbered.id = addons.id;
-update addons set version = version || case when instr(version, '-') > 0 then '.' else '-' end || 'replaced.' || (twice.n - 1)
-from (select id, row_number() over (partition by name, version order by id desc) as n from addons) as twice
-where twice.id = addons.id and twice.n > 1;
+update addons set version = version || case when instr(version, '-') > 0 then '.' else '-' end || 'replaced.' || twice.nth
+from (
+    select id, row_number() over (partition by name, version order by id) as nth,
+        row_number() over (partition by name, version order by id desc) as newest
+    from addons
+) as twice
+where twice.id = addons.id and twice.newest > 1;
 update addons set document = json_set(document, '$.version', version);
 
 insert into names (name, publisher, numbered, created_at)
