@@ -106,16 +106,22 @@ func (t *tracing) handler(role string, next http.Handler) http.Handler {
 }
 
 // close sends what is left, for a short time. That it could not is no error of
-// the process: the exporter has said so.
+// the process: the exporter has said so, before this returns.
 func (t *tracing) close() error {
 	if t == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), flushTime)
-	defer cancel()
-	_ = t.provider.Shutdown(ctx)
-	// Out of time, the provider leaves an attempt to send behind; this ends it.
-	_ = t.exporter.Shutdown(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = t.provider.Shutdown(context.Background())
+	}()
+	select {
+	case <-done:
+	case <-time.After(flushTime):
+		_ = t.exporter.Shutdown(context.Background()) // cuts off what is under way, and so ends the provider's wait
+		<-done
+	}
 	return nil
 }
 

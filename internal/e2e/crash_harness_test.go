@@ -119,25 +119,25 @@ type performance struct {
 	owners    *owners
 }
 
-// perform tells a story and kills the engine at its nth changing call. It is
-// false if there is no such call.
-func (th *theatre) perform(t *testing.T, s *story, after bool, n int) bool {
+// perform tells a story and kills the engine at the nth changing call of each
+// act. It returns how many acts have such a call.
+func (th *theatre) perform(t *testing.T, s *story, after bool, n int) int {
 	p := th.prepare(t, s.component)
-	hit := ""
+	var hits []string
 	p.proxy.strike = &strike{at: n, after: after, hit: func(call string) {
-		if err := p.crash(func() { hit = call }); err != nil {
+		if err := p.crash(func() { hits = append(hits, call) }); err != nil {
 			t.Errorf("after a crash at %s: %v", call, err)
 		}
 	}}
 	p.program = p.startProgram(th.binary, p.proxy.host())
 	s.tell(p)
 	p.retire()
-	t.Logf("killed at %q of %q", hit, p.proxy.made())
+	t.Logf("killed at %q of %q", hits, p.proxy.made())
 	p.nothingLeaked()
 	if s.component {
 		p.componentIsBack()
 	}
-	return hit != ""
+	return len(hits)
 }
 
 // prepare makes everything but the engine.
@@ -210,7 +210,7 @@ func (p *performance) nothingLeaked() {
 // awaitNothing returns once all that the engine made is gone.
 func (p *performance) awaitNothing() {
 	p.t.Helper()
-	again := time.NewTicker(50 * time.Millisecond)
+	again := time.NewTicker(200 * time.Millisecond)
 	defer again.Stop()
 	late := time.After(patience)
 	for len(p.left()) > 0 {
@@ -267,8 +267,8 @@ const (
 	enoughFailures = 3   // to see what is wrong with a story
 )
 
-// gather tells a story once for each position, as many at a time as the theatre
-// has room for, and returns at how many positions the engine was killed.
+// gather tells a story once for each position in an act, as many at a time as the
+// theatre has room for, and returns at how many points the engine was killed.
 func (th *theatre) gather(t *testing.T, s *story, after bool) int {
 	t.Helper()
 	var points, failed atomic.Int32
@@ -286,7 +286,7 @@ func (th *theatre) gather(t *testing.T, s *story, after bool) int {
 		}
 		all.Go(func() {
 			defer func() { <-th.running }()
-			told, killed := false, false
+			told, killed := false, 0
 			passed := t.Run(strconv.Itoa(n), func(t *testing.T) {
 				told = true
 				killed = th.perform(t, s, after, n)
@@ -294,8 +294,8 @@ func (th *theatre) gather(t *testing.T, s *story, after bool) int {
 			switch { // nothing was told if this position was not asked for
 			case !passed:
 				failed.Add(1)
-			case killed:
-				points.Add(1)
+			case killed > 0:
+				points.Add(int32(killed))
 			case told:
 				ended.Store(true)
 			}

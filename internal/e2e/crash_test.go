@@ -17,7 +17,8 @@ const gate = `"stable_for":"300ms"`
 const performances = 6
 
 // story is what users do with one addon, and what must come of it wherever the
-// engine is killed.
+// engine is killed. Each thing that they ask for is an act; one telling kills the
+// engine at the same position of every act.
 type story struct {
 	name      string
 	component bool // there is one to replace
@@ -74,6 +75,7 @@ func tellPlugin(p *performance) {
 // start but long before its gate would be passed.
 func tellBadPlugin(p *performance) {
 	addon := p.publish(service(p.component, p.image, `"environment":{"EXIT_CODE":"7","EXIT_AFTER":"100ms"}`))
+	p.proxy.act()
 	inst := p.install(addon)
 	inst = p.await(inst.ID, "restored", func(i *graft.Installation) bool {
 		return i.Details != nil && i.Details.Outcome == graft.OutcomeRestored
@@ -98,15 +100,17 @@ func tellExtension(p *performance) {
 
 // live installs an addon and uninstalls it, which is to disable and then to
 // remove it. An extension is disabled and enabled again before; a plugin is not,
-// as its second life goes the same way as the first. Once the engine was killed,
-// the way to the end is the shortest one.
+// as its second life goes the same way as the first.
 func (p *performance) live(addon *graft.Addon, port string) {
 	p.t.Helper()
+	p.proxy.act()
 	id := p.install(addon).ID
 	p.active(id, port)
-	if !p.proxy.struck() && p.component == "" {
+	if p.component == "" {
+		p.proxy.act()
 		p.desire(id, false)
 		p.done(p.awaitStatus(id, graft.StatusDisabled))
+		p.proxy.act()
 		p.desire(id, true)
 		p.active(id, port)
 	}
@@ -131,6 +135,7 @@ func (p *performance) done(inst *graft.Installation) {
 // leave uninstalls an addon.
 func (p *performance) leave(id string) {
 	p.t.Helper()
+	p.proxy.act()
 	p.uninstall(id)
 	p.awaitNothing()
 }

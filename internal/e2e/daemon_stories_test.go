@@ -47,12 +47,12 @@ func TestDaemonKilledInTheMiddle(t *testing.T) {
 		story := stories()[0]
 		points := 0
 		for n := 1; n <= mostCalls; n += everyPoint {
-			killed := false
+			killed := 0
 			d.t.Run(strconv.Itoa(n), func(t *testing.T) { killed = th.performOn(t, d, story, n) })
-			if !killed {
+			if killed == 0 {
 				break
 			}
-			points++
+			points += killed
 		}
 		if want := story.least / everyPoint; points < want {
 			d.t.Errorf("only %d points, not %d", points, want)
@@ -62,13 +62,13 @@ func TestDaemonKilledInTheMiddle(t *testing.T) {
 }
 
 // performOn tells a story and kills the daemon after the engine's nth changing
-// call. It is false if there is no such call.
-func (th *theatre) performOn(t *testing.T, d *daemon, s *story, n int) bool {
+// call of each act. It returns how many acts have such a call.
+func (th *theatre) performOn(t *testing.T, d *daemon, s *story, n int) int {
 	t.Helper()
 	p := th.prepare(t, s.component)
-	hit := ""
+	var hits []string
 	p.proxy.strike = &strike{at: n, after: true, hit: func(call string) {
-		hit = call
+		hits = append(hits, call)
 		p.owners.leaveOff()
 		d.kill()
 		d.start()
@@ -76,10 +76,10 @@ func (th *theatre) performOn(t *testing.T, d *daemon, s *story, n int) bool {
 	p.program = p.startProgram(th.binary, p.proxy.host())
 	s.tell(p)
 	p.retire()
-	t.Logf("dockerd killed at %q of %q", hit, p.proxy.made())
+	t.Logf("dockerd killed at %q of %q", hits, p.proxy.made())
 	p.nothingLeaked()
 	p.componentIsBack()
-	return hit != ""
+	return len(hits)
 }
 
 // TestDiskFull leaves Docker, and then Graft, without room on its disk. What

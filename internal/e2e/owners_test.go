@@ -26,7 +26,7 @@ type owners struct {
 // with it, when its ports are free already. Seen for longer, two containers have
 // the name or the port.
 const (
-	ownersPause = 50 * time.Millisecond
+	ownersPause = 200 * time.Millisecond
 	handover    = time.Second
 )
 

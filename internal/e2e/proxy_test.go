@@ -28,17 +28,18 @@ type dockerProxy struct {
 	server   *http.Server
 	serving  chan struct{} // closed when that server has ended
 	changing []string      // calls that change something, as METHOD /path
+	acts     int           // how many of them were made before the act began
 	looks    int           // times that all containers were listed
 	looked   chan struct{} // closed and made anew at each of them
 	strike   *strike
 }
 
-// strike is what happens at the nth changing call.
+// strike is what happens at the nth changing call of every act.
 type strike struct {
 	at    int
 	after bool // Docker has done it already; else it never hears of it
 	hit   func(call string)
-	done  bool
+	done  bool // in this act
 }
 
 func newDockerProxy(t *testing.T) *dockerProxy {
@@ -127,25 +128,28 @@ func (p *dockerProxy) note(call string) *strike {
 		return nil
 	}
 	p.changing = append(p.changing, call)
-	if p.strike == nil || p.strike.done || len(p.changing) != p.strike.at {
+	if p.strike == nil || p.strike.done || len(p.changing)-p.acts != p.strike.at {
 		return nil
 	}
 	p.strike.done = true
 	return p.strike
 }
 
-// struck is whether the strike's call has come.
-func (p *dockerProxy) struck() bool {
+// act begins a new act: what follows is struck again, at its own nth call.
+func (p *dockerProxy) act() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.strike != nil && p.strike.done
+	p.acts = len(p.changing)
+	if p.strike != nil {
+		p.strike.done = false
+	}
 }
 
 // forget starts the list of changing calls anew.
 func (p *dockerProxy) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.changing = nil
+	p.changing, p.acts = nil, 0
 }
 
 // made returns the changing calls so far.
