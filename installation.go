@@ -65,6 +65,9 @@ type Installation struct {
 	Generation int64 `json:"generation"`
 	// Activated is whether it ever was active or partially active.
 	Activated bool `json:"-"`
+	// Previous is the version that comes back if the one that it is to run does not
+	// come up; nil: none does.
+	Previous *Pinned `json:"-"`
 
 	Status  InstallationStatus `json:"status"`
 	Details *StatusDetails     `json:"status_details,omitempty"`
@@ -106,6 +109,9 @@ type StatusDetails struct {
 	// Withdrawn are the plugins that could not stay in their component's place.
 	// The component is back; the addon's other services go on.
 	Withdrawn []Withdrawal `json:"withdrawn,omitempty"`
+	// Upgrade is how it came, or comes, to the version that it is to run; absent:
+	// by its installation, or the spec changed since.
+	Upgrade *UpgradeStatus `json:"upgrade,omitempty"`
 	// Pulls are the images that are being pulled just now.
 	Pulls          []PullStatus    `json:"pulls,omitempty"`
 	FailedServices []string        `json:"failed_services"`
@@ -241,6 +247,8 @@ type Plan struct {
 	Risk    RiskLevel `json:"risk,omitempty"`
 	Missing []Right   `json:"missing"`
 	Denied  []Right   `json:"denied"`
+	// Upgrade is what the plan's version changes; absent unless it is to upgrade.
+	Upgrade *PlannedUpgrade `json:"upgrade,omitempty"`
 	// Text is the plan for people, one operation a line.
 	Text string `json:"text"`
 }

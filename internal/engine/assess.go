@@ -25,7 +25,7 @@ func assess(w *world, inst *graft.Installation, now time.Time) assessment {
 	a := assessment{details: graft.StatusDetails{Generation: inst.Generation, FailedServices: []string{}}}
 	if inst.Details != nil && inst.Details.Generation == inst.Generation {
 		a.details.Outcome = inst.Details.Outcome
-		a.details.GaveUp, a.details.Withdrawn = inst.Details.GaveUp, inst.Details.Withdrawn
+		a.details.GaveUp, a.details.Withdrawn, a.details.Upgrade = inst.Details.GaveUp, inst.Details.Withdrawn, inst.Details.Upgrade
 	}
 	switch {
 	case inst.Desired != graft.DesiredEnabled:
@@ -106,6 +106,11 @@ func (a *assessment) services(w *world, inst *graft.Installation, now time.Time)
 		a.status = graft.StatusFailed
 	}
 	a.details.Outcome = graft.OutcomeDone
+	if u := a.details.Upgrade; u != nil && u.Outcome == "" {
+		done := *u
+		done.Outcome = graft.OutcomeDone
+		a.details.Upgrade = &done
+	}
 	if len(a.details.Withdrawn) > 0 {
 		a.details.Outcome = graft.OutcomeRestored
 		if slices.ContainsFunc(w.swapsOf(inst.ID), func(s *store.Swap) bool { return withdrawn(inst, s.Service) }) {

@@ -18,7 +18,7 @@ import (
 // be installed here or the plan is not the one that was agreed to, and those of
 // the catalogue.
 func (e *Engine) Install(ctx context.Context, request graft.InstallRequest) (*graft.Installation, error) {
-	if err := e.notInstalled(ctx, request.MarketplaceID); err != nil {
+	if err := e.notInstalled(ctx, request.MarketplaceID, ""); err != nil {
 		return nil, err
 	}
 	inst, err := e.prepare(ctx, request)
@@ -58,7 +58,7 @@ func (e *Engine) mayBegin(ctx context.Context, w *world, inst *graft.Installatio
 	if w == nil {
 		return nil
 	}
-	w.installs = append(w.installs, *inst)
+	w.put(inst)
 	if p := planFor(w, inst); p.code == graft.CodeRefused {
 		return graft.Errorf(graft.CodeRefused, "%s", p.refusal)
 	}
@@ -74,7 +74,7 @@ func (e *Engine) mayBegin(ctx context.Context, w *world, inst *graft.Installatio
 
 // PlanInstall returns what Install would lead to, and changes nothing.
 func (e *Engine) PlanInstall(ctx context.Context, request graft.InstallRequest) (*graft.Plan, error) {
-	if err := e.notInstalled(ctx, request.MarketplaceID); err != nil {
+	if err := e.notInstalled(ctx, request.MarketplaceID, ""); err != nil {
 		return nil, err
 	}
 	inst, err := e.prepare(ctx, request)
@@ -89,7 +89,7 @@ func (e *Engine) PlanInstall(ctx context.Context, request graft.InstallRequest) 
 	if err != nil {
 		return nil, err
 	}
-	w.installs = append(w.installs, *inst)
+	w.put(inst)
 	answer, err := e.preview(ctx, w, inst, e.portTaken)
 	if err != nil {
 		return nil, err
@@ -99,13 +99,18 @@ func (e *Engine) PlanInstall(ctx context.Context, request graft.InstallRequest) 
 	return answer, nil
 }
 
-func (e *Engine) notInstalled(ctx context.Context, marketplaceID string) error {
+// notInstalled fails if a version of an addon is installed, or may come back to
+// another installation than that of the id.
+func (e *Engine) notInstalled(ctx context.Context, marketplaceID, id string) error {
 	installs, err := e.store.Installations(ctx)
 	if err != nil {
 		return err
 	}
 	for i := range installs {
-		if installs[i].MarketplaceID == marketplaceID && installs[i].Desired != graft.DesiredRemoved {
+		previous := installs[i].Previous
+		same := installs[i].MarketplaceID == marketplaceID ||
+			previous != nil && previous.MarketplaceID == marketplaceID && installs[i].ID != id
+		if same && installs[i].Desired != graft.DesiredRemoved {
 			return graft.Errorf(graft.CodeExists, "Addon with marketplace-id - %s already exists.", marketplaceID)
 		}
 	}

@@ -17,6 +17,7 @@ type purpose string
 
 const (
 	purposeInstall   purpose = "install" // for the first time, again after a failure, or back after a disable
+	purposeUpgrade   purpose = "upgrade" // to another version, or back
 	purposeRepair    purpose = "repair"
 	purposeDisable   purpose = "disable"
 	purposeUninstall purpose = "uninstall"
@@ -47,6 +48,8 @@ func purposeOf(inst *graft.Installation) purpose {
 		return purposeRestore
 	case settled(inst):
 		return purposeRepair
+	case inst.Details != nil && inst.Details.Upgrade != nil:
+		return purposeUpgrade
 	}
 	return purposeInstall
 }
@@ -102,7 +105,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m.makeOperations(promauto.With(reg))
 	m.makeRuntime(promauto.With(reg))
 	// Series that are there from the start let a first failure be seen as a rise.
-	for _, p := range []purpose{purposeInstall, purposeRepair, purposeDisable, purposeUninstall, purposeRestore} {
+	for _, p := range []purpose{purposeInstall, purposeUpgrade, purposeRepair, purposeDisable, purposeUninstall, purposeRestore} {
 		for _, outcome := range []graft.Outcome{
 			graft.OutcomeDone, graft.OutcomeRefused, graft.OutcomeRestored, graft.OutcomeNotRestored, endFailed, endInterrupted,
 		} {

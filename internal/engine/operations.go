@@ -261,12 +261,16 @@ func stuck(details *graft.StatusDetails, reason string) {
 // giveUp marks an installation as failed, with the last lines of its containers
 // while they are still there. The next plan takes everything back. One that was
 // up before, and of which something is, keeps that: what is not in its place is
-// withdrawn, and the rest is repaired.
+// withdrawn, and the rest is repaired. One that is on its way to another version
+// goes back.
 func (e *Engine) giveUp(ctx context.Context, inst *graft.Installation, details *graft.StatusDetails) error {
 	status, logs := graft.StatusFailed, inst.Logs
 	if w, err := e.world(ctx); err == nil {
 		a := assess(w, inst, time.Now())
 		logs = e.lastLines(ctx, w, inst, a.details.FailedServices)
+		if inst.Previous != nil {
+			return e.goBack(ctx, inst, details.Reason, logs)
+		}
 		if inst.Activated && a.status == graft.StatusPartiallyActive {
 			status, a.details.Reason = a.status, details.Reason
 			a.details.Withdrawn = w.outOfPlace(inst, graft.Withdrawal{Reason: details.Reason, RetryAt: details.RetryAt})
@@ -275,6 +279,8 @@ func (e *Engine) giveUp(ctx context.Context, inst *graft.Installation, details *
 			details.GaveUp = true
 			details.FailedServices, details.Services = a.details.FailedServices, a.details.Services
 		}
+	} else if inst.Previous != nil {
+		return e.goBack(ctx, inst, details.Reason, "")
 	} else {
 		details.GaveUp = true
 	}

@@ -88,20 +88,32 @@ func planUp(w *world, inst *graft.Installation) *plan {
 	if err := p.create(w, wants); err != nil {
 		return refusal(inst, err)
 	}
+	p.stepDropped(w)
 	p.start(w, wants)
+	p.retire(w, wants)
 	p.keepComponents(w, wants)
 	p.noteDrift(w, wants)
 	return p
 }
 
-// withdraw puts the components back whose plugins could not stay.
+// leavesPlace is whether a service is not to be in a component's place any more.
+func leavesPlace(inst *graft.Installation, service string) bool {
+	return withdrawn(inst, service) || inst.Service(service) == nil
+}
+
+// withdraw puts the components back whose plugins could not stay, or have no
+// service any more.
 func (p *plan) withdraw(w *world) {
 	containers := w.containersOf(p.installation.ID)
 	for _, swap := range w.swapsOf(p.installation.ID) {
-		if withdrawn(p.installation, swap.Service) {
+		if leavesPlace(p.installation, swap.Service) {
 			from := len(p.operations)
 			before := p.refusal
-			p.putBack(w, swap, &containers, fmt.Sprintf("service %s could not stay in its place", swap.Service))
+			cause := fmt.Sprintf("service %s could not stay in its place", swap.Service)
+			if p.installation.Service(swap.Service) == nil {
+				cause = fmt.Sprintf("version %s has no service %s", p.installation.Version, swap.Service)
+			}
+			p.putBack(w, swap, &containers, cause)
 			if p.refusal != before && p.stuck == "" {
 				p.stuck = p.refusal
 			}
@@ -307,9 +319,10 @@ func (p *plan) removeStrays(w *world, wants []*want) {
 			if v.behind != nil { // who is before it ends it, unless it only got as far as the warm network
 				return v.service.Name == service && w.inPlace(c, v.name)
 			}
-			return v.current != nil && v.current.ID == c.ID
+			return v.current != nil && v.current.ID == c.ID || w.leaves(p.installation, v, c)
 		}
-		leaving := withdrawn(p.installation, service) && w.swapOf(p.installation.ID, service) != nil
+		leaving := leavesPlace(p.installation, service) && w.swapOf(p.installation.ID, service) != nil ||
+			!p.apart && p.installation.Service(service) == nil
 		blocked := slices.ContainsFunc(p.blocked, func(v *want) bool { return v.service.Name == service })
 		if leaving || blocked || slices.ContainsFunc(wants, wanted) {
 			continue

@@ -136,9 +136,11 @@ func (p *plan) create(w *world, wants []*want) error {
 		if v.behind != nil || !v.fresh() {
 			continue
 		}
-		name, cause := v.name, fmt.Sprintf("service %s has none", v.service.Name)
+		name, cause := w.newName(p.installation, v), fmt.Sprintf("service %s has none", v.service.Name)
+		if len(w.others(p.installation, v)) > 0 {
+			cause = fmt.Sprintf("service %s goes to version %s", v.service.Name, p.installation.Version)
+		}
 		if v.component != nil {
-			name = incomingName(v.name, p.installation.ID)
 			cause = fmt.Sprintf("service %s replaces component %s", v.service.Name, v.name)
 		}
 		spec, err := w.containerSpec(p.installation, v.service, name, v.component)

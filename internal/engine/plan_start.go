@@ -30,6 +30,8 @@ func (p *plan) start(w *world, wants []*want) {
 			}
 		}
 		switch {
+		case v.component == nil && len(w.others(p.installation, v)) > 0:
+			last[v.service.Name] = p.succeed(w, v, w.others(p.installation, v), after)
 		case v.component != nil:
 			if i, ok := p.takeOver(w, v, after); ok {
 				last[v.service.Name] = i
@@ -98,6 +100,8 @@ func startCause(w *world, v *want) string {
 		return fmt.Sprintf("service %s is enabled", v.service.Name)
 	case c.State == driver.StateCreated:
 		return "it was created and never started"
+	case c.State == driver.StateExited && isOutgoing(c.Name):
+		return "it was stopped to make room for another version"
 	case !w.resting[c.ID].IsZero():
 		return ""
 	case c.State == driver.StateExited && w.rested[c.ID] && v.policy != "no":

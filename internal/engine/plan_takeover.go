@@ -37,11 +37,11 @@ func (w *world) chooseWayIn(inst *graft.Installation, v *want) error {
 }
 
 // leavers returns the containers that have to make room for v: the component,
-// if it is there, and the plugins of others. One that is on the warm network
-// only is about to come, or to be removed by its own installation.
+// if it is there, and the plugins of others or of another version. One that is on
+// the warm network only is about to come, or to be removed by its own installation.
 func (w *world) leavers(inst *graft.Installation, v *want) (component *driver.Container, plugins []*driver.Container) {
 	plugins = slices.DeleteFunc(w.pluginsFor(v.name), func(c *driver.Container) bool {
-		return w.owned(c.Labels, inst.ID) || isOn(c, warmNetwork(v.name)) && !w.inPlace(c, v.name)
+		return w.owned(c.Labels, inst.ID) && !w.leaves(inst, v, c) || isOn(c, warmNetwork(v.name)) && !w.inPlace(c, v.name)
 	})
 	return w.aliveComponent(v.component, v.swap), plugins
 }
@@ -64,12 +64,9 @@ func (p *plan) takeOver(w *world, v *want, after []int) (int, bool) {
 	t := takeover{
 		chain: chain{p: p, after: after, cause: fmt.Sprintf("service %s replaces component %s", v.service.Name, v.name)},
 		w:     w, v: v, inst: p.installation,
-		id: incomingName(v.name, p.installation.ID), name: incomingName(v.name, p.installation.ID),
 		endpoints: w.endpoints(p.installation, v.service, v.component),
 	}
-	if !v.fresh() {
-		t.id, t.name = v.current.ID, v.current.Name
-	}
+	t.id, t.name = p.containerOf(w, v)
 	t.onWarm = isOn(v.current, warmNetwork(v.name)) || v.fresh() && v.way == graft.SwapWarm
 	t.component, t.plugins = w.leavers(p.installation, v)
 	before := len(p.operations)
@@ -91,7 +88,7 @@ type takeover struct {
 	id, name  string // of the plugin's container
 	endpoints []driver.Endpoint
 	component *driver.Container
-	plugins   []*driver.Container // of others
+	plugins   []*driver.Container // of others, or of another version
 	started   bool                // by this plan
 	onWarm    bool                // it is on the warm network by now
 	draining  []int               // what must be over before anybody is ended
@@ -210,6 +207,9 @@ func (t *takeover) demoteAll(leaving []*driver.Container) {
 		name := standbyName(t.v.name, l.ID)
 		if l.ID != t.componentID() {
 			name = incomingName(t.v.name, l.Labels[driver.InstallationLabel])
+			if t.w.owned(l.Labels, t.inst.ID) {
+				name = outgoingName(t.v.name, l.ID)
+			}
 		}
 		t.demote(l, t.v.name, name)
 		if l.ID == t.componentID() && l.Name == t.v.name {

@@ -31,8 +31,8 @@ func (e *Engine) SetPolicy(ctx context.Context, policy graft.Policy) (*graft.Pol
 }
 
 // decide finds what an installation that is not stored yet may do to this host,
-// writes that into it, and returns what the policy and the request's consent make
-// of it. What the marketplace says of rights is not asked for: it may be another
+// writes that into it, and returns what the policy, the request's consent and that
+// which the installation has from an older version make of it. What the marketplace says of rights is not asked for: it may be another
 // one's. w is nil while the runtime is away; then only well-known components are
 // known.
 func (e *Engine) decide(ctx context.Context, w *world, inst *graft.Installation, request *graft.InstallRequest) (*graft.Decision, error) {
@@ -53,13 +53,11 @@ func (e *Engine) decide(ctx context.Context, w *world, inst *graft.Installation,
 	}
 	graft.SortRights(rights)
 	inst.Rights, inst.Risk = rights, graft.Risk(rights)
-	decision := policy.Decide(rights, grants, nil)
-	if len(decision.Agreed) > 0 {
-		inst.Consent = &graft.Consent{
-			Grants: request.Consent, Rights: decision.Agreed, Images: inst.Images,
-			By: request.By, At: time.Now().UTC().Truncate(time.Microsecond),
-		}
-	}
+	decision := policy.Decide(rights, grants, inst.Consent)
+	inst.Consent = carried(inst.Consent, &graft.Consent{
+		Grants: request.Consent, Rights: decision.Agreed, Images: inst.Images,
+		By: request.By, At: time.Now().UTC().Truncate(time.Microsecond),
+	}, decision.Agreed)
 	return &decision, nil
 }
 
@@ -134,7 +132,7 @@ func (e *Engine) mayStart(ctx context.Context, inst *graft.Installation) error {
 	if err != nil {
 		return err
 	}
-	decision := policy.Decide(inst.Descriptor.Rights(), nil, nil)
+	decision := policy.Decide(inst.Descriptor.Rights(), nil, nil) // it has none
 	if err := permitted(inst, &decision); err != nil {
 		return graft.WrapError(graft.ErrorCode(err), err, "%s Uninstall it and install it anew, which asks for consent.", graft.ErrorMessage(err))
 	}

@@ -51,6 +51,11 @@ func stories() []story {
 			imageOf("needy"): {ExitAfter: time.Second, ExitCode: 1, ExitWithout: "oakestra"},
 		}},
 		{name: "cold", component: cold, tell: lifeOf(plainAddon), way: graft.SwapCold},
+		{name: "upgrade", component: schedulerComponent(), tell: lifeOfTwoVersions, way: graft.SwapWarm},
+		{name: "portless upgrade", component: portless, tell: lifeOfTwoVersions, way: graft.SwapWarm},
+		{name: "bad upgrade", component: schedulerComponent(), tell: lifeOfABadVersion, way: graft.SwapWarm, images: map[string]fake.Behaviour{
+			imageOf("bad"): {ExitAfter: time.Second, ExitCode: 3, Output: "no\n"},
+		}},
 	}
 }
 
@@ -71,6 +76,27 @@ func lifeOf(addon string) func(u *user) {
 func lifeOfABadOne(u *user) {
 	id := u.install(badAddon, false)
 	u.owner(id, graft.StatusFailed, "")
+	u.remove(id)
+}
+
+// lifeOfTwoVersions is that of a plugin with neighbours that goes to another
+// version.
+func lifeOfTwoVersions(u *user) {
+	id := u.install(firstVersion, false)
+	u.up(id)
+	u.upgradeTo(id, secondVersion)
+	u.ends(id, graft.OutcomeDone)
+	u.runs(id, "p2", "w2", "s", "f")
+	u.remove(id)
+}
+
+// lifeOfABadVersion is that of one that goes to a version which does not come up.
+func lifeOfABadVersion(u *user) {
+	id := u.install(firstVersion, false)
+	u.up(id)
+	u.upgradeTo(id, thirdVersion)
+	u.ends(id, graft.OutcomeRestored)
+	u.runs(id, "p1", "w1", "s", "g")
 	u.remove(id)
 }
 
@@ -182,6 +208,64 @@ func (u *user) want(id string, desired graft.DesiredState) {
 	u.ask(func(ctx context.Context) error {
 		_, err := e.SetDesired(ctx, id, desired)
 		return err
+	})
+}
+
+// upgradeTo asks for another version until the installation is on its way there.
+func (u *user) upgradeTo(id, version string) {
+	u.t.Helper()
+	u.mu.Lock()
+	e, request := u.engine, graft.InstallRequest{MarketplaceID: u.publish(version)}
+	u.mu.Unlock()
+	u.ask(func(ctx context.Context) error {
+		_, err := e.Upgrade(ctx, id, request)
+		return err
+	})
+}
+
+// ends waits for the end of the way to another version, and asks again, as often
+// as the user is patient, for what a fault took back.
+func (u *user) ends(id string, outcome graft.Outcome) {
+	u.t.Helper()
+	for {
+		u.awaitStatus(id, graft.StatusActive)
+		inst, err := u.store.Installation(context.Background(), id)
+		if err != nil {
+			u.t.Fatal(err)
+		}
+		up := inst.Details.Upgrade
+		if up == nil || up.Outcome == outcome {
+			break
+		}
+		if u.patience--; u.patience < 0 {
+			u.t.Fatalf("the upgrade is %s: %s", up.Outcome, up.Reason)
+		}
+		u.upgradeTo(id, secondVersion)
+	}
+	u.look(func() { u.owns(id) })
+}
+
+// runs checks that an installation has a running container of each of the images,
+// and no other one.
+func (u *user) runs(id string, images ...string) {
+	u.t.Helper()
+	u.look(func() {
+		var got []string
+		for _, c := range u.snapshot().Containers {
+			if c.Labels[driver.InstallationLabel] == id && c.Running() {
+				got = append(got, c.Image)
+			} else if c.Labels[driver.InstallationLabel] == id {
+				u.t.Errorf("container %s is %s", c.Name, c.State)
+			}
+		}
+		for i := range images {
+			images[i] = imageOf(images[i])
+		}
+		slices.Sort(got)
+		slices.Sort(images)
+		if !slices.Equal(got, images) {
+			u.t.Errorf("%v run, want %v", got, images)
+		}
 	})
 }
 

@@ -29,7 +29,11 @@ func (w *world) awaited(inst *graft.Installation) []string {
 		if withdrawn(inst, swap.Service) {
 			continue
 		}
-		c := currentOf(w.containersOf(inst.ID), inst.Service(swap.Service), inst.Images[swap.Service])
+		service := inst.Service(swap.Service)
+		if service == nil {
+			continue // its component comes back
+		}
+		c := currentOf(w.containersOf(inst.ID), service, inst.Images[swap.Service])
 		if c == nil || c.State != driver.StateRunning || c.Health == "unhealthy" {
 			services = append(services, swap.Service)
 		}
@@ -79,10 +83,10 @@ func (e *Engine) makeRoom(ctx context.Context, w *world, inst *graft.Installatio
 		return false, nil
 	}
 	for _, swap := range w.swapsOf(inst.ID) {
-		if withdrawn(inst, swap.Service) || busy[swap.Service] {
+		service := inst.Service(swap.Service)
+		if service == nil || withdrawn(inst, swap.Service) || busy[swap.Service] {
 			continue
 		}
-		service := inst.Service(swap.Service)
 		c := currentOf(w.containersOf(inst.ID), service, inst.Images[swap.Service])
 		if c == nil {
 			continue

@@ -100,6 +100,15 @@ func isForeignKey(err error) bool {
 	return false
 }
 
+// isUnique is whether there is a row already that may be there only once.
+func isUnique(err error) bool {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE
+	}
+	return postgresCode(err) == uniqueViolation
+}
+
 // isBroken is whether a row breaks a rule of its table, or has a value of another
 // type.
 func isBroken(err error) bool {

@@ -10,7 +10,8 @@ import (
 	"github.com/graftplatform/graft"
 )
 
-// installationSpec is the part of an installation that never changes.
+// installationSpec is what an installation runs. It changes as a whole, with the
+// addon's version.
 type installationSpec struct {
 	graft.Descriptor
 	Images     map[string]string `json:"images"`
@@ -20,7 +21,7 @@ type installationSpec struct {
 }
 
 const installationColumns = `id, marketplace_id, spec, desired, generation,
-	status, details, logs, activated, created_at, updated_at, revision, supersede`
+	status, details, logs, activated, created_at, updated_at, revision, supersede, previous`
 
 // CreateInstallation saves a new installation as generation and revision 1. An
 // empty id, desired state, status, time of creation and list of rights are filled
@@ -32,18 +33,22 @@ func (s *Store) CreateInstallation(ctx context.Context, i *graft.Installation) e
 }
 
 func insertInstallation(ctx context.Context, tx *sql.Tx, i *graft.Installation) error {
-	spec, err := json.Marshal(installationSpec{i.Descriptor, i.Images, i.ImageSizes, i.Rights, i.Consent})
+	spec, err := encodeSpec(i.Pinned())
 	if err != nil {
-		return graft.WrapError(graft.CodeInternal, err, "The addon %s can't be written as JSON.", i.Name)
+		return err
+	}
+	previous, err := encodePrevious(i.Previous)
+	if err != nil {
+		return err
 	}
 	details, err := encodeDetails(i.Details)
 	if err != nil {
 		return err
 	}
 	created, err := changed(ctx, tx, `insert into installations (`+installationColumns+`)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing`,
-		i.ID, i.MarketplaceID, string(spec), string(i.Desired), i.Generation,
-		string(i.Status), details, i.Logs, i.Activated, micros(i.CreatedAt), micros(i.UpdatedAt), i.Revision, i.Supersede)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict do nothing`,
+		i.ID, i.MarketplaceID, spec, string(i.Desired), i.Generation,
+		string(i.Status), details, i.Logs, i.Activated, micros(i.CreatedAt), micros(i.UpdatedAt), i.Revision, i.Supersede, previous)
 	if err == nil && !created {
 		return graft.Errorf(graft.CodeExists, "Addon with marketplace-id - %s already exists.", i.MarketplaceID)
 	}
@@ -165,7 +170,7 @@ func (s *Store) SetStatusOf(ctx context.Context, id string, generation, revision
 	err = s.update(ctx, func(tx *sql.Tx) (err error) {
 		written, err = changed(ctx, tx,
 			`update installations set status = $3, details = $4, logs = $5, activated = (activated or $6),
-				revision = revision + 1, updated_at = $7
+				previous = case when $6 then '' else previous end, revision = revision + 1, updated_at = $7
 			where id = $1 and generation = $2 and (revision = $8 or $8 = 0) and (status <> $3 or details <> $4 or logs <> $5)`,
 			id, generation, string(status), encoded, logs, activates(status), micros(now()), revision)
 		return err
@@ -210,10 +215,10 @@ func activates(status graft.InstallationStatus) bool {
 // scanInstallation reads installationColumns; CodeNotFound when there is no row.
 func (s *Store) scanInstallation(row interface{ Scan(...any) error }) (*graft.Installation, error) {
 	var i graft.Installation
-	var spec, details []byte
+	var spec, details, previous []byte
 	var createdAt, updatedAt int64
 	err := row.Scan(&i.ID, &i.MarketplaceID, &spec, &i.Desired, &i.Generation,
-		&i.Status, &details, &i.Logs, &i.Activated, &createdAt, &updatedAt, &i.Revision, &i.Supersede)
+		&i.Status, &details, &i.Logs, &i.Activated, &createdAt, &updatedAt, &i.Revision, &i.Supersede, &previous)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, addonNotFound()
 	}
@@ -229,8 +234,15 @@ func (s *Store) scanInstallation(row interface{ Scan(...any) error }) (*graft.In
 			return nil, decodeError(err, "installation", i.ID)
 		}
 	}
-	i.Descriptor, i.Images, i.ImageSizes = fixed.Descriptor, fixed.Images, fixed.ImageSizes
-	i.Rights, i.Risk, i.Consent = fixed.Rights, graft.Risk(fixed.Rights), fixed.Consent
+	if len(previous) > 0 {
+		if err := json.Unmarshal(previous, &i.Previous); err != nil {
+			return nil, decodeError(err, "installation", i.ID)
+		}
+	}
+	i.Pin(&graft.Pinned{
+		MarketplaceID: i.MarketplaceID, Descriptor: fixed.Descriptor, Images: fixed.Images, ImageSizes: fixed.ImageSizes,
+		Rights: fixed.Rights, Consent: fixed.Consent,
+	})
 	i.CreatedAt, i.UpdatedAt = fromMicros(createdAt), fromMicros(updatedAt)
 	return &i, nil
 }

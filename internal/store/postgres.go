@@ -28,6 +28,7 @@ const (
 	badText              = "22021"
 	restrictViolation    = "23001"
 	foreignKeyViolation  = "23503"
+	uniqueViolation      = "23505"
 	readOnly             = "25006"
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"

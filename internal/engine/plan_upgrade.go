@@ -1,0 +1,145 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/driver"
+)
+
+// An addon goes from one version to another, and back if the other one does not
+// come up, in one and the same way: the containers of whichever version is not
+// wanted stay until those that are wanted have proved themselves. All that may
+// fail early is done while the others run; a plugin of the other version leaves
+// its place as that of another addon would (plan_takeover.go); any other container
+// is stopped right before its successor starts. What a version has in common with
+// the other one is not touched.
+
+// others returns the containers of a service that were made for another version of
+// the addon. While services are looked after one by one there are none.
+func (w *world) others(inst *graft.Installation, v *want) []*driver.Container {
+	if settled(inst) || v.behind != nil {
+		return nil
+	}
+	digest := specDigest(v.service, inst.Images[v.service.Name])
+	return slices.DeleteFunc(w.containersOf(inst.ID), func(c *driver.Container) bool {
+		return c.Labels[driver.ServiceLabel] != v.service.Name || c.Labels[driver.SpecLabel] == digest ||
+			c.State == driver.StateRemoving || c.State == driver.StateDead
+	})
+}
+
+// leaves is whether a container makes room for v when that is about to start, and
+// not before: it is of another version and may have to come back. A plugin that has
+// not got into its place is of no use.
+func (w *world) leaves(inst *graft.Installation, v *want, c *driver.Container) bool {
+	return slices.ContainsFunc(w.others(inst, v), func(other *driver.Container) bool { return other.ID == c.ID }) &&
+		(v.component == nil || w.inPlace(c, v.name))
+}
+
+// succeed lets a service's container start in the place of those of another
+// version, and returns what comes last. They are removed when everything has come
+// up.
+func (p *plan) succeed(w *world, v *want, others []*driver.Container, after []int) int {
+	s := chain{p: p, after: after, cause: fmt.Sprintf("service %s goes to version %s", v.service.Name, p.installation.Version)}
+	for _, c := range others {
+		p.stepBack(w, &s, c, v.name)
+	}
+	id, target := p.containerOf(w, v)
+	if !v.fresh() && v.current.Name != v.name && isOutgoing(v.current.Name) {
+		s.cause = fmt.Sprintf("service %s goes back to version %s", v.service.Name, p.installation.Version)
+	}
+	if startCause(w, v) != "" {
+		s.add(operation{kind: opStart, target: target, id: id})
+	}
+	if v.policy == "always" || v.policy == "unless-stopped" { // another one may end
+		s.add(operation{kind: opWait, target: target, id: id, until: untilStable, stableFor: stableTime(v.service)})
+	}
+	return len(p.operations) - 1
+}
+
+// containerOf returns the id and name of a service's container, be it one that is
+// yet to be created.
+func (p *plan) containerOf(w *world, v *want) (id, name string) {
+	if v.fresh() {
+		name = w.newName(p.installation, v)
+		return name, name
+	}
+	return v.current.ID, v.current.Name
+}
+
+// stepBack takes a container out of use that may have to come back.
+func (p *plan) stepBack(w *world, s *chain, c *driver.Container, name string) {
+	if c.RestartPolicy != "no" { // it must not come back with the next start of the runtime
+		s.add(operation{kind: opPolicy, target: c.Name + " to no", id: c.ID, policy: "no"})
+	}
+	if c.State == driver.StateRestarting { // it can't be renamed, and has nothing to end
+		s.add(operation{kind: opStop, target: c.Name, id: c.ID, grace: c.StopTimeout})
+	}
+	out := outgoingName(name, c.ID)
+	if c.Name != out {
+		s.add(operation{kind: opRename, target: c.Name + " to " + out, id: c.ID, name: out})
+	}
+	if c.Running() && c.State != driver.StateRestarting {
+		s.add(operation{kind: opStop, target: out, id: c.ID, grace: c.StopTimeout})
+	}
+}
+
+// stepDropped takes the containers out of use whose service the version that is
+// wanted does not have: another one may need their ports.
+func (p *plan) stepDropped(w *world) {
+	for _, c := range p.dropped(w) {
+		name := c.Labels[driver.ServiceLabel]
+		s := chain{p: p, after: p.all(), cause: fmt.Sprintf("version %s has no service %s", p.installation.Version, name)}
+		p.stepBack(w, &s, c, w.settings.prefixed(name))
+	}
+}
+
+// dropped returns the containers whose service the version that is wanted does not
+// have, apart from plugins, whose components come back.
+func (p *plan) dropped(w *world) []*driver.Container {
+	inst := p.installation
+	if p.apart {
+		return nil
+	}
+	return slices.DeleteFunc(w.containersOf(inst.ID), func(c *driver.Container) bool {
+		service := c.Labels[driver.ServiceLabel]
+		return inst.Service(service) != nil || w.swapOf(inst.ID, service) != nil
+	})
+}
+
+// retire removes the containers of another version, now that all of this one have
+// proved themselves, and gives these their names.
+func (p *plan) retire(w *world, wants []*want) {
+	after := p.all()
+	cause := fmt.Sprintf("version %s has come up", p.installation.Version)
+	for _, c := range p.dropped(w) {
+		p.add(operation{kind: opRemove, target: c.Name, id: c.ID, cause: cause, after: after})
+	}
+	for _, v := range wants {
+		if v.component != nil || v.behind != nil {
+			continue
+		}
+		s := chain{p: p, after: after, cause: cause}
+		others := w.others(p.installation, v)
+		for _, c := range others {
+			s.add(operation{kind: opRemove, target: outgoingName(v.name, c.ID), id: c.ID})
+		}
+		if id, name := p.containerOf(w, v); len(others) > 0 && name != v.name {
+			s.add(operation{kind: opRename, target: name + " to " + v.name, id: id, name: v.name})
+		}
+	}
+}
+
+// newName is what a container is called that is yet to be created: its name, or
+// another one while somebody who makes room for it has that.
+func (w *world) newName(inst *graft.Installation, v *want) string {
+	if v.component == nil && len(w.others(inst, v)) == 0 {
+		return v.name
+	}
+	name := incomingName(v.name, inst.ID)
+	if w.container(name) != nil { // of a version that was on its way, too
+		name += "-" + specDigest(v.service, inst.Images[v.service.Name])[:8]
+	}
+	return name
+}

@@ -1,0 +1,181 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/graftplatform/graft"
+)
+
+// Upgrade makes another version of its addon, be it newer or older, the one that
+// an installation is to run, and returns at once; the engine does the rest. If the
+// version does not come up, the one that ran before comes back by itself. What
+// somebody agreed to before need not be agreed to again. Errors: those of Install,
+// CodeConflict also for another addon.
+func (e *Engine) Upgrade(ctx context.Context, id string, request graft.InstallRequest) (*graft.Installation, error) {
+	u, err := e.prepareUpgrade(ctx, id, request)
+	if err != nil {
+		return nil, err
+	}
+	if err := permitted(u.to, u.decision); err != nil {
+		e.log.Info("upgrade refused", "addon", u.to.Name, "by", request.By, "denied", graft.GrantsFor(u.decision.Denied), "missing", graft.GrantsFor(u.decision.Missing))
+		return nil, err
+	}
+	if u.unseen != nil && request.Plan != "" {
+		return nil, u.unseen
+	}
+	if err := e.mayBegin(ctx, u.w, u.to, request); err != nil {
+		return nil, err
+	}
+	return e.setVersion(ctx, u.from, u.to.Pinned(), u.to.Previous, u.to.Details,
+		fmt.Sprintf("addon %s is to go from version %s to %s", u.to.Name, u.from.Version, u.to.Version))
+}
+
+// PlanUpgrade returns what Upgrade would lead to, and changes nothing.
+func (e *Engine) PlanUpgrade(ctx context.Context, id string, request graft.InstallRequest) (*graft.Plan, error) {
+	u, err := e.prepareUpgrade(ctx, id, request)
+	if err != nil {
+		return nil, err
+	}
+	if u.unseen != nil {
+		return nil, u.unseen
+	}
+	u.w.put(u.to)
+	answer, err := e.preview(ctx, u.w, u.to, e.portTaken)
+	if err != nil {
+		return nil, err
+	}
+	answer.Upgrade = &graft.PlannedUpgrade{
+		From: u.from.Version, To: u.to.Version,
+		NewRights:  append([]graft.Right{}, graft.NewRights(u.from.Rights, u.to.Rights)...),
+		LostRights: append([]graft.Right{}, graft.NewRights(u.to.Rights, u.from.Rights)...),
+	}
+	tell(answer, u.to, u.decision)
+	return answer, nil
+}
+
+// upgrade is what Upgrade is about to do.
+type upgrade struct {
+	from, to *graft.Installation // as it is, and as it will be
+	decision *graft.Decision
+	w        *world // nil while the runtime is away: unseen says why
+	unseen   error
+}
+
+func (e *Engine) prepareUpgrade(ctx context.Context, id string, request graft.InstallRequest) (*upgrade, error) {
+	from, err := e.Installation(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.notInstalled(ctx, request.MarketplaceID, id); err != nil {
+		return nil, err
+	}
+	version, err := e.prepare(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	if version.Name != from.Name {
+		return nil, graft.Errorf(graft.CodeConflict, "Addon %s can't become %s: that is another addon. Install it beside the other one.", from.Name, version.Name)
+	}
+	to := *from
+	to.Pin(version.Pinned())
+	to.Consent = from.Consent
+	to.Generation++
+	to.Details = &graft.StatusDetails{
+		Generation: to.Generation, FailedServices: []string{},
+		Upgrade: &graft.UpgradeStatus{From: from.Version, To: to.Version},
+	}
+	to.Previous = proven(from)
+	if to.Previous != nil && to.Previous.MarketplaceID == to.MarketplaceID {
+		to.Previous = nil // it is what comes back
+	}
+	u := &upgrade{from: from, to: &to}
+	u.w, u.unseen = e.world(ctx)
+	u.decision, err = e.decide(ctx, u.w, u.to, &request)
+	return u, err
+}
+
+// proven returns the version to which an installation goes back if the next one
+// does not come up: the last one that did, if it is to run.
+func proven(inst *graft.Installation) *graft.Pinned {
+	if inst.Previous != nil {
+		return inst.Previous
+	}
+	if wantsUp(inst) && settled(inst) {
+		return inst.Pinned()
+	}
+	return nil
+}
+
+// setVersion changes what an installation is to run.
+func (e *Engine) setVersion(ctx context.Context, from *graft.Installation, to, previous *graft.Pinned, details *graft.StatusDetails, why string) (*graft.Installation, error) {
+	inst, err := e.store.SetVersion(ctx, from.ID, from.Generation, to, previous, details)
+	if err != nil {
+		return nil, err
+	}
+	e.log.Info("version changed", "addon", inst.Name, "installation", inst.ID, "from", from.Version, "to", inst.Version)
+	e.note(graft.Event{Type: graft.EventDesired, Message: why, InstallationID: inst.ID, Addon: inst.Name, Status: inst.Status})
+	e.interrupt(inst.ID)
+	e.updated.beat()
+	e.poke()
+	return inst, nil
+}
+
+// goBack makes the version that ran before the one that an installation is to run,
+// as the other one did not come up.
+func (e *Engine) goBack(ctx context.Context, inst *graft.Installation, reason, logs string) error {
+	ended := graft.UpgradeStatus{From: inst.Previous.Version, To: inst.Version}
+	if inst.Details != nil && inst.Details.Upgrade != nil {
+		ended = *inst.Details.Upgrade
+	}
+	ended.Outcome, ended.Reason, ended.Logs = graft.OutcomeRestored, reason, logs
+	e.metrics.takenBack(purposeUpgrade, graft.OutcomeRestored)
+	_, err := e.setVersion(ctx, inst, inst.Previous, nil, &graft.StatusDetails{Upgrade: &ended, FailedServices: []string{}},
+		fmt.Sprintf("addon %s did not come up in version %s, and goes back to %s: %s", inst.Name, inst.Version, inst.Previous.Version, reason))
+	if err != nil {
+		e.log.Error("a version was not taken back", "installation", inst.ID, "error", err)
+	}
+	return err
+}
+
+// put makes an installation the one of its id that a plan sees.
+func (w *world) put(inst *graft.Installation) {
+	w.installs = slices.Clone(w.installs)
+	for i := range w.installs {
+		if w.installs[i].ID == inst.ID {
+			w.installs[i] = *inst
+			return
+		}
+	}
+	w.installs = append(w.installs, *inst)
+}
+
+// carried is the consent to an upgrade: what was agreed to before and is needed
+// still, and what is agreed to now. With nothing new, it is the one that was given.
+func carried(before, now *graft.Consent, agreed []graft.Right) *graft.Consent {
+	switch {
+	case len(agreed) == 0:
+		return nil
+	case before == nil:
+		return now
+	case len(graft.NewRights(before.Rights, agreed)) == 0:
+		kept := *before
+		kept.Rights = agreed
+		return &kept
+	}
+	both := *now
+	both.Grants = slices.Concat(before.Grants, now.Grants)
+	slices.Sort(both.Grants)
+	both.Grants = slices.Compact(both.Grants)
+	return &both
+}
+
+// outgoingName is what a container is called that makes room for one of another
+// version of its addon. No service can be called that.
+func outgoingName(name, id string) string { return name + outgoingInfix + short(id) }
+
+const outgoingInfix = ".graft-old-"
+
+func isOutgoing(name string) bool { return strings.Contains(name, outgoingInfix) }
