@@ -51,13 +51,46 @@ func (c *Client) PlanInstallWith(ctx context.Context, request graft.InstallReque
 	if err != nil {
 		return nil, err
 	}
-	r := send(Engine, http.MethodPost, installationsPath, body)
+	return c.dryRun(ctx, send(Engine, http.MethodPost, installationsPath, body))
+}
+
+func (c *Client) dryRun(ctx context.Context, r request) (*graft.Plan, error) {
 	r.query = url.Values{"dry_run": {"true"}}
 	var plan graft.Plan
 	if _, err := c.call(ctx, r, &plan); err != nil {
 		return nil, err
 	}
 	return &plan, nil
+}
+
+// Upgrade asks for another version of an installation's addon, be it newer or
+// older: that with the request's marketplace id. If it does not come up, the one
+// that ran before comes back by itself, as the installation's Details.Upgrade tells.
+// Errors are those of InstallWith; consent is only asked for to what is new.
+func (c *Client) Upgrade(ctx context.Context, id string, request graft.InstallRequest) (*graft.Installation, error) {
+	r, err := upgradeRequest(id, request)
+	if err != nil {
+		return nil, err
+	}
+	return c.installation(ctx, r, id)
+}
+
+// PlanUpgrade returns what Upgrade would do, and does nothing.
+func (c *Client) PlanUpgrade(ctx context.Context, id string, request graft.InstallRequest) (*graft.Plan, error) {
+	r, err := upgradeRequest(id, request)
+	if err != nil {
+		return nil, err
+	}
+	return c.dryRun(ctx, r)
+}
+
+func upgradeRequest(id string, wanted graft.InstallRequest) (request, error) {
+	path, err := idPath(installationsPath, "installation", id)
+	if err != nil {
+		return request{}, err
+	}
+	body, err := installBody(wanted)
+	return send(Engine, http.MethodPatch, path, body), err
 }
 
 func installBody(request graft.InstallRequest) ([]byte, error) {

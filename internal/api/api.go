@@ -79,6 +79,9 @@ type Installations interface {
 	// Installations returns those with that status, or all.
 	Installations(ctx context.Context, status string) ([]graft.Installation, error)
 	SetDesired(ctx context.Context, id string, desired graft.DesiredState) (*graft.Installation, error)
+	// Upgrade makes another version of its addon the one that an installation is to
+	// run.
+	Upgrade(ctx context.Context, id string, request graft.InstallRequest) (*graft.Installation, error)
 	// Delete returns nil without an error when the installation is gone, else
 	// the installation, which is being disabled.
 	Delete(ctx context.Context, id string) (*graft.Installation, error)
@@ -87,6 +90,7 @@ type Installations interface {
 // Operations show what an engine does and sees.
 type Operations interface {
 	PlanInstall(ctx context.Context, request graft.InstallRequest) (*graft.Plan, error)
+	PlanUpgrade(ctx context.Context, id string, request graft.InstallRequest) (*graft.Plan, error)
 	Plan(ctx context.Context, id string) (*graft.Plan, error)
 	Components(ctx context.Context) ([]graft.Component, error)
 	// Logs writes whole lines, each after its service's name.

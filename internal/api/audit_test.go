@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,7 +24,7 @@ func TestEveryChangeIsWrittenDown(t *testing.T) {
 			for _, credentials := range []string{"", "Bearer " + h.secrets[graft.RoleViewer], "Bearer " + secret} {
 				audit.entries = nil
 				w := ask(t, server, r.method, r.path, r.body, "Authorization", credentials)
-				changes := r.method != http.MethodGet && r.pattern != "/api/v1/addons?dry_run=true"
+				changes := r.method != http.MethodGet && !strings.HasSuffix(r.pattern, "?dry_run=true")
 				if changes != (len(audit.entries) == 1) {
 					t.Errorf("%s %s by %q: %d entries", r.method, r.pattern, credentials, len(audit.entries))
 				} else if changes && (audit.entries[0].Status != w.Code || audit.entries[0].Action != r.method+" "+r.pattern) {

@@ -152,13 +152,9 @@ func (f *fields) err(known ...string) error {
 	return annotate(f.problems.Err(), f.note)
 }
 
-// readChoice reads a body that is an object with one string, which is one of
-// the choices.
-func readChoice(w http.ResponseWriter, r *http.Request, name string, choices ...string) (string, error) {
-	f, err := readFields(w, r)
-	if err != nil {
-		return "", err
-	}
+// choice reads a body that is an object with one string, which is one of the
+// choices.
+func (f *fields) choice(name string, choices ...string) (string, error) {
 	f.required(name)
 	value, given := f.string(name)
 	if given && !slices.Contains(choices, value) {
@@ -167,14 +163,10 @@ func readChoice(w http.ResponseWriter, r *http.Request, name string, choices ...
 	return value, f.err(name)
 }
 
-// readInstall reads what somebody wants installed.
-func readInstall(w http.ResponseWriter, r *http.Request) (graft.InstallRequest, error) {
+// install reads what somebody wants installed.
+func (f *fields) install() (graft.InstallRequest, error) {
 	const id, supersede, plan, consent = "marketplace_id", "supersede", "plan", "consent"
 	var request graft.InstallRequest
-	f, err := readFields(w, r)
-	if err != nil {
-		return request, err
-	}
 	f.required(id)
 	given, _ := f.string(id)
 	f.get(supersede, &request.Supersede, "Not a valid boolean.")

@@ -56,6 +56,10 @@ func TestBodies(t *testing.T) {
 		{"disable", "PATCH", addon, "application/json", `{"status":"disabling"}`, 200, ""},
 		{"enable", "PATCH", addon, "application/json", `{"status":"installing"}`, 200, ""},
 		{"other status", "PATCH", addon, "application/json", `{"status":"disabled"}`, 422, `{"status":["Must be one of: installing, disabling."]}`},
+		{"upgrade", "PATCH", addon, "application/json", `{"marketplace_id":"` + someID + `","consent":["docker_socket"]}`, 200, ""},
+		{"upgrade plan", "PATCH", addon + "?dry_run=true", "application/json", `{"marketplace_id":"` + someID + `"}`, 200, ""},
+		{"plan of a status", "PATCH", addon + "?dry_run=true", "application/json", `{"status":"disabling"}`, 422, `{"marketplace_id":["Missing data for required field."],"status":["Unknown field."]}`},
+		{"both", "PATCH", addon, "application/json", `{"marketplace_id":"` + someID + `","status":"disabling"}`, 422, `{"status":["Unknown field."]}`},
 		{"overwrite", "PATCH", addon, "application/json", `{"status":"disabling","name":"x"}`, 422, `{"name":["Unknown field."]}`},
 		{"no status", "PATCH", addon, "", "", 422, `{"status":["Missing data for required field."]}`},
 		{"bad id", "PATCH", addons + "/abc", "application/json", `{"status":"active"}`, 404, ""},
@@ -91,19 +95,23 @@ func TestBodies(t *testing.T) {
 // somePlan is what the hash of a plan looks like.
 var somePlan = "sha256:" + strings.Repeat("7a", 32)
 
-// What somebody wants installed reaches the engine, dry run or not.
+// What somebody wants installed, or upgraded, reaches the engine, dry run or not.
 func TestInstallRequest(t *testing.T) {
 	t.Parallel()
 	want := graft.InstallRequest{
 		MarketplaceID: someID, Supersede: true, Plan: somePlan, Consent: []string{"docker_socket", "host_path:/srv"}, By: "anonymous",
 	}
-	for _, query := range []string{"", "?dry_run=true"} {
+	for _, where := range []string{
+		"POST /api/v1/addons", "POST /api/v1/addons?dry_run=true",
+		"PATCH /api/v1/addons/" + someID, "PATCH /api/v1/addons/" + someID + "?dry_run=true",
+	} {
 		_, engine := newFakes()
+		method, path, _ := strings.Cut(where, " ")
 		body := `{"marketplace_id":"` + strings.ToUpper(someID) + `","supersede":true,"plan":"` + somePlan + `",
 			"consent":["docker_socket","host_path:/srv"]}`
-		ask(t, NewEngine(engine, Options{}), "POST", "/api/v1/addons"+query, body)
+		ask(t, NewEngine(engine, Options{}), method, path, body)
 		if diff := cmp.Diff(want, engine.asked); diff != "" {
-			t.Errorf("%q: the engine was asked for something else (-want +got):\n%s", query, diff)
+			t.Errorf("%s: the engine was asked for something else (-want +got):\n%s", where, diff)
 		}
 	}
 }

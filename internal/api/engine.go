@@ -24,7 +24,15 @@ func (e *engine) list(w http.ResponseWriter, r *http.Request) error {
 
 // installRequest reads what is to be installed, and who wants that.
 func (e *engine) installRequest(w http.ResponseWriter, r *http.Request) (graft.InstallRequest, error) {
-	request, err := readInstall(w, r)
+	f, err := readFields(w, r)
+	if err != nil {
+		return graft.InstallRequest{}, err
+	}
+	return e.requestBy(r, f)
+}
+
+func (e *engine) requestBy(r *http.Request, f *fields) (graft.InstallRequest, error) {
+	request, err := f.install()
 	if err != nil {
 		return request, err
 	}
@@ -73,13 +81,26 @@ func (e *engine) show(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, installation)
 }
 
-// change turns the statuses that old clients may ask for into a desired state.
+// change gives an installation another version, or turns the statuses that old
+// clients may ask for into a desired state.
 func (e *engine) change(w http.ResponseWriter, r *http.Request) error {
 	id, err := pathID(r)
 	if err != nil {
 		return err
 	}
-	status, err := readChoice(w, r, "status", string(graft.StatusInstalling), string(graft.StatusDisabling))
+	q := queryOf(r)
+	q.bool("dry_run") // if it is set, the request is previewUpgrade's
+	if err := q.err(); err != nil {
+		return err
+	}
+	f, err := readFields(w, r)
+	if err != nil {
+		return err
+	}
+	if _, given := f.values["marketplace_id"]; given {
+		return e.upgrade(w, r, id, f)
+	}
+	status, err := f.choice("status", string(graft.StatusInstalling), string(graft.StatusDisabling))
 	if err != nil {
 		return err
 	}
@@ -92,6 +113,32 @@ func (e *engine) change(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, installation)
+}
+
+func (e *engine) upgrade(w http.ResponseWriter, r *http.Request, id string, f *fields) error {
+	request, err := e.requestBy(r, f)
+	if err != nil {
+		return err
+	}
+	installation, err := e.engine.Upgrade(r.Context(), id, request)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, installation)
+}
+
+// previewUpgrade says what it would do to give an installation another version.
+func (e *engine) previewUpgrade(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	request, err := e.installRequest(w, r)
+	if err != nil {
+		return err
+	}
+	plan, err := e.engine.PlanUpgrade(r.Context(), id, request)
+	return writePlan(w, plan, err)
 }
 
 func (e *engine) remove(w http.ResponseWriter, r *http.Request) error {

@@ -131,7 +131,7 @@ type fakeEngine struct {
 	desired graft.DesiredState
 	status  string
 	removed bool
-	asked   graft.InstallRequest  // of Install and PlanInstall
+	asked   graft.InstallRequest  // of Install, Upgrade and their plans
 	policy  graft.Policy          // that was set
 	during  func(context.Context) // runs in WaitInstallation
 	output  func(ctx context.Context, service string, o driver.LogOptions, w io.Writer) error
@@ -168,6 +168,17 @@ func (e *fakeEngine) PlanInstall(_ context.Context, request graft.InstallRequest
 		Rights:    []graft.Right{graft.HostNetwork("s", "w")}, Risk: graft.RiskHigh,
 		Missing: []graft.Right{graft.HostNetwork("s", "w")}, Denied: []graft.Right{graft.ReplacesComponent("s", "c")},
 	}, e.err
+}
+
+func (e *fakeEngine) Upgrade(_ context.Context, id string, request graft.InstallRequest) (*graft.Installation, error) {
+	e.asked = request
+	return &graft.Installation{ID: id, MarketplaceID: request.MarketplaceID, Status: graft.StatusInstalling}, e.err
+}
+
+func (e *fakeEngine) PlanUpgrade(ctx context.Context, _ string, request graft.InstallRequest) (*graft.Plan, error) {
+	plan, err := e.PlanInstall(ctx, request)
+	plan.Upgrade = &graft.PlannedUpgrade{From: "1.0.0", To: "2.0.0", NewRights: plan.Rights, LostRights: plan.Denied}
+	return plan, err
 }
 
 func (e *fakeEngine) Installation(context.Context, string) (*graft.Installation, error) {

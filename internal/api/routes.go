@@ -48,6 +48,7 @@ func engineRoutes(s *service, e *engine) []route {
 		{http.MethodPost, addons + "?dry_run=true", graft.PermitRead, e.preview},
 		{http.MethodPost, addons, graft.PermitOperate, e.install},
 		{http.MethodGet, addon, graft.PermitRead, e.show},
+		{http.MethodPatch, addon + "?dry_run=true", graft.PermitRead, e.previewUpgrade},
 		{http.MethodPatch, addon, graft.PermitOperate, e.change},
 		{http.MethodDelete, addon, graft.PermitOperate, e.remove},
 		{http.MethodGet, addon + "/plan", graft.PermitRead, e.plan},

@@ -26,6 +26,7 @@ func requestsFor(h http.Handler) []request {
 		"POST /api/v1/addons?dry_run=true":       `{"marketplace_id":"` + someID + `"}`,
 		"POST /api/v1/tokens":                    `{"name":"ann","role":"viewer"}`,
 		"PATCH /api/v1/addons/{id}":              `{"status":"disabling"}`,
+		"PATCH /api/v1/addons/{id}?dry_run=true": `{"marketplace_id":"` + someID + `"}`,
 		"PATCH /api/v1/marketplace/names/{name}": `{"publisher":"p"}`,
 		"PUT /api/v1/policy":                     `{"rights":{"device":"deny"}}`,
 	}

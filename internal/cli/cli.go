@@ -102,7 +102,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused (nothing was touched).`,
 		p.validateCommand(), p.publishCommand(), p.searchCommand(), p.showCommand(),
 		p.versionsCommand(), p.verifyCommand(), p.yankCommand(), p.deprecateCommand(), p.ownerCommand(), p.reviewCommand(),
 		p.installCommand(), p.listCommand(), p.statusCommand(), p.logsCommand(), p.eventsCommand(), p.planCommand(),
-		p.disableCommand(), p.enableCommand(), p.uninstallCommand(),
+		p.upgradeCommand(), p.disableCommand(), p.enableCommand(), p.uninstallCommand(),
 		p.componentsCommand(), p.policyCommand(), p.tokenCommand(), p.auditCommand(), p.versionCommand(),
 	)
 	root.Version = version.String()

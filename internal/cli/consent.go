@@ -14,7 +14,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/graftplatform/graft"
-	"github.com/graftplatform/graft/client"
 )
 
 // registerAllow gives a command the flag that agrees to rights. There is none
@@ -34,11 +33,13 @@ func checkAllow(consent []string) error {
 	return nil
 }
 
-// installAgreed asks the engine to install something and, on a terminal, the user
-// for the consent that is missing. In a pipe nobody is asked: the error says which
-// flags to add.
-func (p *program) installAgreed(ctx context.Context, c *client.Client, name string, request graft.InstallRequest) (*graft.Installation, error) {
-	i, err := c.InstallWith(ctx, request)
+// agreed makes a request to the engine and, on a terminal, asks the user for the
+// consent that is missing. In a pipe nobody is asked: the error says which flags to
+// add.
+func (p *program) agreed(ctx context.Context, name string, request graft.InstallRequest,
+	ask func(context.Context, graft.InstallRequest) (*graft.Installation, error),
+) (*graft.Installation, error) {
+	i, err := ask(ctx, request)
 	var e *graft.Error
 	if !errors.As(err, &e) || e.Code != graft.CodeConsent || len(e.Rights) == 0 {
 		return i, err
@@ -52,7 +53,7 @@ func (p *program) installAgreed(ctx context.Context, c *client.Client, name stri
 	switch {
 	case agreed:
 		request.Consent = append(request.Consent, graft.GrantsFor(e.Rights)...)
-		return c.InstallWith(ctx, request)
+		return ask(ctx, request)
 	case asked:
 		return nil, graft.Errorf(graft.CodeConsent, "nobody agreed to that, and nothing was installed")
 	}

@@ -30,12 +30,8 @@ consent: on a terminal you are asked, else --allow gives it. "graft show" and
 		Example: "  graft install hello\n  graft install hello@^1.2\n  graft install --dry-run scheduler\n  graft install scheduler --plan sha256:…\n  graft install suite --allow docker_socket --allow host_path:/srv/suite",
 		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			switch {
-			case request.Plan == "":
-			case dryRun:
-				return usagef("--dry-run installs nothing, and --plan is for what is installed: use one of them")
-			case !graft.IsPlanHash(request.Plan):
-				return usagef("%q is not the hash of a plan: sha256: and 64 hex digits, as \"graft plan\" prints it", request.Plan)
+			if err := checkPlanFlags(request.Plan, dryRun); err != nil {
+				return err
 			}
 			if err := checkAllow(request.Consent); err != nil {
 				return err
@@ -57,6 +53,18 @@ consent: on a terminal you are asked, else --allow gives it. "graft show" and
 	registerSupersede(cmd, &request.Supersede)
 	registerAllow(cmd, &request.Consent)
 	return cmd
+}
+
+// checkPlanFlags returns what is wrong with --plan, if anything.
+func checkPlanFlags(hash string, dryRun bool) error {
+	switch {
+	case hash == "":
+	case dryRun:
+		return usagef("--dry-run installs nothing, and --plan is for what is installed: use one of them")
+	case !graft.IsPlanHash(hash):
+		return usagef("%q is not the hash of a plan: sha256: and 64 hex digits, as \"graft plan\" prints it", hash)
+	}
+	return nil
 }
 
 func registerSupersede(cmd *cobra.Command, supersede *bool) {
@@ -89,7 +97,7 @@ func (p *program) install(ctx context.Context, name string, request graft.Instal
 	if err != nil {
 		return err
 	}
-	i, err := p.installAgreed(ctx, c, name, request)
+	i, err := p.agreed(ctx, name, request, c.InstallWith)
 	if err != nil {
 		return p.noSuchAddon(err, request.MarketplaceID)
 	}

@@ -136,6 +136,7 @@ func printInstallation(w io.Writer, i *graft.Installation) {
 		field(w, "Step", d.Step)
 		field(w, "Reason", d.Reason)
 		field(w, "Last outcome", string(d.Outcome))
+		field(w, "Upgrade", upgradeText(d.Upgrade))
 	}
 	field(w, "Risk", string(i.Risk))
 	if c := i.Consent; c != nil {

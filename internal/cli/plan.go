@@ -130,6 +130,7 @@ func printPlan(w io.Writer, plan *graft.Plan) {
 		fmt.Fprintf(w, "\nRisk: %s\n", plan.Risk)
 		printRights(w, plan.Rights, consentState(plan))
 	}
+	printUpgrade(w, plan.Upgrade)
 	if plan.Hash != "" {
 		fmt.Fprintf(w, "\nHash: %s\n", oneLine(plan.Hash))
 	}
