@@ -28,11 +28,12 @@ type fakeAPI struct {
 	tokens        []graft.Token
 	ids           int
 	policy        *graft.Policy
+	upgrades      map[string]*graft.UpgradeStatus // by installation
 }
 
 // newFakeAPI returns the URL of a server.
 func newFakeAPI(t testing.TB) string {
-	api := &fakeAPI{policy: graft.DefaultPolicy()}
+	api := &fakeAPI{policy: graft.DefaultPolicy(), upgrades: map[string]*graft.UpgradeStatus{}}
 	server := httptest.NewServer(api.handler())
 	t.Cleanup(server.Close)
 	return server.URL
@@ -216,7 +217,7 @@ func (f *fakeAPI) install(w http.ResponseWriter, r *http.Request) {
 	}
 	a := f.addons[n]
 	i := &graft.Installation{
-		ID: f.id(), MarketplaceID: a.ID, Descriptor: a.Descriptor, Desired: graft.DesiredEnabled,
+		ID: f.id(), MarketplaceID: a.ID, Descriptor: a.Descriptor, Rights: a.Descriptor.Rights(), Desired: graft.DesiredEnabled,
 		Generation: 1, Status: graft.StatusInstalling, Revision: 1, CreatedAt: time.Now(),
 	}
 	f.installations = append(f.installations, i)
@@ -257,6 +258,9 @@ func (f *fakeAPI) installation(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Has("since") {
 		i.Revision++
 		advance(i)
+		if how := f.upgrades[i.ID]; how != nil && i.Status == graft.StatusActive {
+			i.Details.Upgrade = how
+		}
 	}
 	send(w, 200, i)
 }
@@ -310,16 +314,23 @@ func (f *fakeAPI) patch(w http.ResponseWriter, r *http.Request) {
 	if i == nil {
 		return
 	}
-	var body map[string]graft.InstallationStatus
+	var body struct {
+		Status graft.InstallationStatus `json:"status"`
+		graft.InstallRequest
+	}
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 		fail(w, 400, graft.CodeMalformed, err.Error())
 		return
 	}
+	if body.MarketplaceID != "" {
+		f.upgrade(w, r, i, body.InstallRequest)
+		return
+	}
 	i.Desired = graft.DesiredEnabled
-	if body["status"] == graft.StatusDisabling {
+	if body.Status == graft.StatusDisabling {
 		i.Desired = graft.DesiredDisabled
 	}
-	i.Status = body["status"]
+	i.Status = body.Status
 	i.Generation++
 	i.Revision++
 	send(w, 200, i)

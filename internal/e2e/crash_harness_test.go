@@ -145,12 +145,15 @@ func (th *theatre) prepare(t *testing.T, component bool) *performance {
 	t.Helper()
 	p := &performance{t: t, theatre: th, proxy: newDockerProxy(t), cluster: graft.PlaneCluster}
 	p.site = &site{t: t, docker: dockertest.Client(t), registry: th.site.registry, market: th.site.market, prefix: dockertest.Name(t)}
-	p.image = th.image(t, strings.TrimPrefix(p.prefix, "graft-test-"))
+	p.image = th.image(t, p.tag())
 	if component {
 		p.setComponent()
 	}
 	return p
 }
+
+// tag tells one performance's images from those of others.
+func (p *performance) tag() string { return strings.TrimPrefix(p.prefix, "graft-test-") }
 
 func (p *performance) setComponent() {
 	p.component, p.port = p.prefix+"-scheduler", p.theatre.port(p.t)

@@ -62,13 +62,38 @@ func TestKilledAtEveryCall(t *testing.T) {
 }
 
 // tellPlugin is the life of an addon whose one service takes a component's
-// place, and whose other one has a volume and a network.
+// place, and whose other one has a volume and a network. Both get another version,
+// and then one that does not come up.
 func tellPlugin(p *performance) {
-	addon := p.publish(
-		service(p.component, p.image, gate),
-		service(p.prefix+"-side", p.image, `"volumes":["data:/data"],"networks":["back"]`),
-	)
-	p.live(addon, p.port)
+	version := func(image, more string) *graft.Addon {
+		return p.publish(
+			service(p.component, image, gate),
+			service(p.prefix+"-side", image, gate, more, `"volumes":["data:/data"],"networks":["back"]`),
+		)
+	}
+	first, second := version(p.image, `"labels":{}`), version(p.theatre.image(p.t, p.tag()+"-newer"), `"labels":{}`)
+	bad := version(p.image, `"environment":{"EXIT_CODE":"7","EXIT_AFTER":"50ms"}`)
+	p.proxy.act()
+	id := p.install(first).ID
+	p.active(id, p.port)
+	p.goes(id, second, graft.OutcomeDone, second)
+	p.goes(id, bad, graft.OutcomeRestored, second)
+	p.leave(id)
+}
+
+// goes gives an addon another version, with that outcome, and checks which one runs
+// then.
+func (p *performance) goes(id string, to *graft.Addon, outcome graft.Outcome, then *graft.Addon) {
+	p.t.Helper()
+	p.proxy.act()
+	p.upgrade(id, to)
+	inst := p.await(id, "upgraded", func(i *graft.Installation) bool {
+		return i.Status == graft.StatusActive && i.Details.Upgrade != nil && i.Details.Upgrade.Outcome != ""
+	})
+	if inst.Details.Upgrade.Outcome != outcome || inst.Version != then.Version {
+		p.t.Errorf("it has version %s: %+v", inst.Version, inst.Details.Upgrade)
+	}
+	p.active(id, p.port)
 }
 
 // tellBadPlugin is the short life of one that ends by itself, soon after its
@@ -88,32 +113,23 @@ func tellBadPlugin(p *performance) {
 }
 
 // tellExtension is the life of an addon with two services, the first one on
-// this orchestrator: its network goes with it.
+// this orchestrator: its network goes with it. It is disabled and enabled again; a
+// plugin is not, as its second life goes the same way as the first.
 func tellExtension(p *performance) {
 	port := p.theatre.port(p.t)
 	addon := p.publish(
 		service(p.prefix+"-web", p.image, `"ports":{"8080":"`+port+`"}`, `"volumes":["data:/data"]`),
 		service(p.prefix+"-worker", p.image, `"depends_on":{"`+p.prefix+`-web":{"condition":"service_started"}}`),
 	)
-	p.live(addon, port)
-}
-
-// live installs an addon and uninstalls it, which is to disable and then to
-// remove it. An extension is disabled and enabled again before; a plugin is not,
-// as its second life goes the same way as the first.
-func (p *performance) live(addon *graft.Addon, port string) {
-	p.t.Helper()
 	p.proxy.act()
 	id := p.install(addon).ID
 	p.active(id, port)
-	if p.component == "" {
-		p.proxy.act()
-		p.desire(id, false)
-		p.done(p.awaitStatus(id, graft.StatusDisabled))
-		p.proxy.act()
-		p.desire(id, true)
-		p.active(id, port)
-	}
+	p.proxy.act()
+	p.desire(id, false)
+	p.done(p.awaitStatus(id, graft.StatusDisabled))
+	p.proxy.act()
+	p.desire(id, true)
+	p.active(id, port)
 	p.leave(id)
 }
 
@@ -132,7 +148,7 @@ func (p *performance) done(inst *graft.Installation) {
 	}
 }
 
-// leave uninstalls an addon.
+// leave uninstalls an addon, which is to disable and then to remove it.
 func (p *performance) leave(id string) {
 	p.t.Helper()
 	p.proxy.act()

@@ -240,6 +240,21 @@ func (g *program) install(addon *graft.Addon) *graft.Installation {
 	return inst
 }
 
+// upgrade asks for another version until the installation is to run that.
+func (g *program) upgrade(id string, addon *graft.Addon) {
+	g.t.Helper()
+	err := g.call(g.t.Context(), func(ctx context.Context, c *client.Client) error {
+		_, err := c.Upgrade(ctx, id, graft.InstallRequest{MarketplaceID: addon.ID})
+		if graft.ErrorCode(err) == graft.CodeExists {
+			return nil // an answer was lost
+		}
+		return err
+	})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+}
+
 // desire enables or disables an installation.
 func (g *program) desire(id string, enabled bool) {
 	g.t.Helper()

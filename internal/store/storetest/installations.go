@@ -283,3 +283,40 @@ func anyBytesAreKept(t *testing.T, s *store.Store) {
 		equal(t, len(must(s.Versions(t.Context(), name))(t)), 0)
 	}
 }
+
+func setVersionChangesWhatRuns(t *testing.T, s *store.Store) {
+	i := createInstallation(t, s, "a")
+	before := i.Pinned()
+	next := *before
+	next.MarketplaceID, next.Version, next.Images = graft.NewID(time.Now()), "2.0.0", map[string]string{"web": "w@sha256:2"}
+	next.Consent = &graft.Consent{Grants: []string{"docker_socket"}, By: "ann"}
+	details := &graft.StatusDetails{FailedServices: []string{}, Upgrade: &graft.UpgradeStatus{From: "1.0.0", To: "2.0.0"}}
+	got := must(s.SetVersion(t.Context(), i.ID, 1, &next, before, details))(t)
+	equal(t, got.Pinned(), &next)
+	equal(t, got.Previous, before)
+	equal(t, must(s.Installation(t.Context(), i.ID))(t), got)
+	if got.Generation != 2 || got.Revision != 2 || got.Status != graft.StatusInstalling || got.Details.Generation != 2 || *got.Details.Upgrade != *details.Upgrade {
+		t.Errorf("the installation is %+v, %+v", got, got.Details)
+	}
+	_, err := s.SetVersion(t.Context(), i.ID, 1, before, nil, details)
+	wantCode(t, err, graft.CodeConflict) // somebody was faster
+
+	must(s.SetStatus(t.Context(), i.ID, 2, graft.StatusFailed, details, ""))(t)
+	equal(t, must(s.Installation(t.Context(), i.ID))(t).Previous, before)
+	must(s.SetStatus(t.Context(), i.ID, 2, graft.StatusActive, details, ""))(t) // it has come up
+	equal(t, must(s.Installation(t.Context(), i.ID))(t).Previous, (*graft.Pinned)(nil))
+}
+
+func setVersionOfWhatMayNotChange(t *testing.T, s *store.Store) {
+	i, other := createInstallation(t, s, "a"), createInstallation(t, s, "b")
+	details := &graft.StatusDetails{FailedServices: []string{}}
+	_, err := s.SetVersion(t.Context(), i.ID, 1, other.Pinned(), nil, details)
+	wantCode(t, err, graft.CodeExists) // that version is another installation
+	_, err = s.SetVersion(t.Context(), graft.NewID(time.Now()), 1, i.Pinned(), nil, details)
+	wantCode(t, err, graft.CodeNotFound)
+	must(s.SetDesired(t.Context(), i.ID, graft.DesiredDisabled, graft.StatusDisabled))(t)
+	equal(t, must(s.SetVersion(t.Context(), i.ID, 2, i.Pinned(), nil, details))(t).Status, graft.StatusDisabled)
+	must(s.SetDesired(t.Context(), i.ID, graft.DesiredRemoved, graft.StatusDisabled))(t)
+	_, err = s.SetVersion(t.Context(), i.ID, 4, i.Pinned(), nil, details)
+	wantCode(t, err, graft.CodeConflict)
+}

@@ -43,6 +43,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"PolicyRoundTrip":              policyRoundTrip,
 		"SetDesiredWritesTheSpec":      setDesiredWritesTheSpec,
 		"SetDesiredAfterRemoved":       setDesiredAfterRemoved,
+		"SetVersionChangesWhatRuns":    setVersionChangesWhatRuns,
+		"SetVersionOfWhatMayNotChange": setVersionOfWhatMayNotChange,
 		"SetStatusWritesOnlyChanges":   setStatusWritesOnlyChanges,
 		"SetStatusOfOldGeneration":     setStatusOfOldGeneration,
 		"ActivatedStays":               activatedStays,
