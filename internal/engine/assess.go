@@ -106,11 +106,7 @@ func (a *assessment) services(w *world, inst *graft.Installation, now time.Time)
 		a.status = graft.StatusFailed
 	}
 	a.details.Outcome = graft.OutcomeDone
-	if u := a.details.Upgrade; u != nil && u.Outcome == "" {
-		done := *u
-		done.Outcome = graft.OutcomeDone
-		a.details.Upgrade = &done
-	}
+	a.upgraded()
 	if len(a.details.Withdrawn) > 0 {
 		a.details.Outcome = graft.OutcomeRestored
 		if slices.ContainsFunc(w.swapsOf(inst.ID), func(s *store.Swap) bool { return withdrawn(inst, s.Service) }) {
@@ -119,6 +115,16 @@ func (a *assessment) services(w *world, inst *graft.Installation, now time.Time)
 				a.details.Outcome = graft.OutcomeNotRestored // still
 			}
 		}
+	}
+}
+
+// upgraded says that another version has come up, unless it waits for its turn.
+func (a *assessment) upgraded() {
+	waits := func(s graft.ServiceStatus) bool { return s.State == graft.ServiceSuperseded }
+	if u := a.details.Upgrade; u != nil && u.Outcome == "" && !slices.ContainsFunc(a.details.Services, waits) {
+		done := *u
+		done.Outcome = graft.OutcomeDone
+		a.details.Upgrade = &done
 	}
 }
 

@@ -42,6 +42,7 @@ func newModel(h *harness) *model {
 	for _, c := range modelComponents() {
 		h.driver.AddContainer(c)
 	}
+	addBadImage(h)
 	m.before = h.snapshot()
 	h.driver.OnCall(func(op, target string) error { return m.meddle(op, target, false) })
 	h.driver.AfterCall(func(op, target string) error { return m.meddle(op, target, true) })
@@ -129,6 +130,24 @@ func (m *model) install(addon int) error {
 	})
 	if rival := plain + top - addon; graft.ErrorCode(err) == graft.CodeRefused && addon <= top && m.ids[rival] != "" {
 		return nil // the other one has the component
+	}
+	return err
+}
+
+// upgrade asks for another version. Somebody may have been faster, the engine
+// included.
+func (m *model) upgrade(addon, version int) error {
+	if m.ids[addon] == "" {
+		return nil
+	}
+	request := graft.InstallRequest{MarketplaceID: m.h.publish(modelVersion(addon, version))}
+	err := m.patient(func(ctx context.Context) error {
+		_, err := m.h.engine.Upgrade(ctx, m.ids[addon], request)
+		return err
+	})
+	switch graft.ErrorCode(err) {
+	case graft.CodeConflict, graft.CodeRefused:
+		return nil
 	}
 	return err
 }
@@ -232,6 +251,8 @@ func (s *seen) unexplained() string {
 	for _, c := range s.Containers {
 		if inst := s.installation(c.Labels); c.Labels[driver.EngineLabel] != "" && (inst == nil || !isUp(inst)) {
 			return fmt.Sprintf("container %s is there for nobody", c.Name)
+		} else if service := c.Labels[driver.ServiceLabel]; inst != nil && c.Image != inst.Images[service] {
+			return fmt.Sprintf("container %s runs %s, and %s has version %s: %v", c.Name, c.Image, inst.Name, inst.Version, inst.Images)
 		}
 		aside := strings.Contains(c.Name, ".graft-aside-") || strings.Contains(c.Name, ".graft-standby-")
 		if aside && !slices.ContainsFunc(s.swaps, func(swap store.Swap) bool { return swap.AsideName == c.Name }) {

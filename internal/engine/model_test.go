@@ -57,6 +57,20 @@ func modelAddon(addon int) string {
 	}[addon]
 }
 
+// versions is how many versions an addon of the model has; the first service of
+// the last one does not stay up.
+const versions = 3
+
+func modelVersion(addon, version int) string {
+	text := strings.ReplaceAll(modelAddon(addon), `"image":"`, fmt.Sprintf(`"image":"%d`, version))
+	if version == versions-1 {
+		at := strings.Index(text, `"image":"`)
+		end := strings.Index(text[at+len(`"image":"`):], `"`)
+		text = text[:at] + `"image":"bad` + text[at+len(`"image":"`)+end:]
+	}
+	return text
+}
+
 // modelPort is one of the host ports that the addon manager publishes.
 func modelPort(n int) uint16 { return uint16(9001 + n%2) }
 
@@ -98,6 +112,8 @@ func (s step) String() string {
 		text += " " + componentOf(s.addon)
 	case "fault":
 		text += fmt.Sprintf(" %s at call %d", faults()[s.fault].name, s.n)
+	case "upgrade":
+		text += fmt.Sprintf(" %d to version %d", s.addon, s.n%versions)
 	case "exit":
 		text += fmt.Sprintf(" %d %d times", s.addon, s.n)
 	default:
@@ -113,6 +129,7 @@ func drawStep(t *rapid.T) step {
 	s := step{
 		what: rapid.SampledFrom([]string{
 			"install", "install", "install", "install", "disable", "disable", "enable", "enable", "uninstall", "exit", "unhealthy",
+			"upgrade", "upgrade", "upgrade",
 			"remove container", "prune", "restart daemon", "restart engine", "away", "start aside", "compose up", "rename",
 			"image gone", "image back", "port taken", "port freed", "fault", "fault", "fault",
 		}).Draw(t, "what"),
@@ -184,6 +201,8 @@ func (m *model) do(s step) error {
 		return m.want(s.addon, graft.DesiredEnabled)
 	case "uninstall":
 		return m.uninstall(s.addon)
+	case "upgrade":
+		return m.upgrade(s.addon, s.n%versions)
 	case "exit":
 		m.exit(s.addon, s.n)
 	case "unhealthy":

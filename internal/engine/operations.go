@@ -289,6 +289,7 @@ func (e *Engine) giveUp(ctx context.Context, inst *graft.Installation, details *
 	}
 	e.mu.Lock()
 	delete(e.failures, inst.ID)
+	delete(e.paused, inst.ID) // that was of its repairs
 	e.mu.Unlock()
 	e.poke()
 	return nil

@@ -138,7 +138,7 @@ func (w *world) newName(inst *graft.Installation, v *want) string {
 		return v.name
 	}
 	name := incomingName(v.name, inst.ID)
-	if w.container(name) != nil { // of a version that was on its way, too
+	if c := w.container(name); c != nil && w.leaves(inst, v, c) { // it was on its way, too
 		name += "-" + specDigest(v.service, inst.Images[v.service.Name])[:8]
 	}
 	return name

@@ -147,7 +147,8 @@ func (s *Store) missing(ctx context.Context, tx *sql.Tx, id string) error {
 		"Addon %s is being removed, which can't be taken back. Wait until it is gone, then install it again.", i.Name)
 }
 
-// SetStatus is how the engine says what it saw of a generation. Nothing is
+// SetStatus is how the engine says what it saw of a generation. The version before
+// is forgotten once this one has come up. Nothing is
 // written, and false returned, when a newer generation is there or when all is
 // as it was. CodeNotFound when the installation is gone.
 func (s *Store) SetStatus(ctx context.Context, id string, generation int64, status graft.InstallationStatus,
@@ -167,12 +168,13 @@ func (s *Store) SetStatusOf(ctx context.Context, id string, generation, revision
 	}
 	var written bool
 	logs = text(logs)
+	comesUp := activates(status) && (details == nil || details.Upgrade == nil || details.Upgrade.Outcome != "")
 	err = s.update(ctx, func(tx *sql.Tx) (err error) {
 		written, err = changed(ctx, tx,
 			`update installations set status = $3, details = $4, logs = $5, activated = (activated or $6),
-				previous = case when $6 then '' else previous end, revision = revision + 1, updated_at = $7
+				previous = case when $9 then '' else previous end, revision = revision + 1, updated_at = $7
 			where id = $1 and generation = $2 and (revision = $8 or $8 = 0) and (status <> $3 or details <> $4 or logs <> $5)`,
-			id, generation, string(status), encoded, logs, activates(status), micros(now()), revision)
+			id, generation, string(status), encoded, logs, activates(status), micros(now()), revision, comesUp)
 		return err
 	})
 	if err != nil || written {

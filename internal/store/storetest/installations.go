@@ -302,8 +302,10 @@ func setVersionChangesWhatRuns(t *testing.T, s *store.Store) {
 	wantCode(t, err, graft.CodeConflict) // somebody was faster
 
 	must(s.SetStatus(t.Context(), i.ID, 2, graft.StatusFailed, details, ""))(t)
-	equal(t, must(s.Installation(t.Context(), i.ID))(t).Previous, before)
-	must(s.SetStatus(t.Context(), i.ID, 2, graft.StatusActive, details, ""))(t) // it has come up
+	must(s.SetStatus(t.Context(), i.ID, 2, graft.StatusActive, details, ""))(t)
+	equal(t, must(s.Installation(t.Context(), i.ID))(t).Previous, before) // it waits for its turn
+	up := &graft.StatusDetails{FailedServices: []string{}, Upgrade: &graft.UpgradeStatus{From: "1.0.0", To: "2.0.0", Outcome: graft.OutcomeDone}}
+	must(s.SetStatus(t.Context(), i.ID, 2, graft.StatusActive, up, ""))(t)
 	equal(t, must(s.Installation(t.Context(), i.ID))(t).Previous, (*graft.Pinned)(nil))
 }
 
