@@ -111,7 +111,7 @@ func (p *plan) withdraw(w *world) {
 			before := p.refusal
 			cause := fmt.Sprintf("service %s could not stay in its place", swap.Service)
 			if p.installation.Service(swap.Service) == nil {
-				cause = fmt.Sprintf("version %s has no service %s", p.installation.Version, swap.Service)
+				cause = fmt.Sprintf("%s has no service %s", versionText(p.installation), swap.Service)
 			}
 			p.putBack(w, swap, &containers, cause)
 			if p.refusal != before && p.stuck == "" {

@@ -138,7 +138,7 @@ func (p *plan) create(w *world, wants []*want) error {
 		}
 		name, cause := w.newName(p.installation, v), fmt.Sprintf("service %s has none", v.service.Name)
 		if len(w.others(p.installation, v)) > 0 {
-			cause = fmt.Sprintf("service %s goes to version %s", v.service.Name, p.installation.Version)
+			cause = changeCause(p.installation, v)
 		}
 		if v.component != nil {
 			cause = fmt.Sprintf("service %s replaces component %s", v.service.Name, v.name)

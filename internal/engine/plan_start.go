@@ -101,7 +101,7 @@ func startCause(w *world, v *want) string {
 	case c.State == driver.StateCreated:
 		return "it was created and never started"
 	case c.State == driver.StateExited && isOutgoing(c.Name):
-		return "it was stopped to make room for another version"
+		return madeRoom
 	case !w.resting[c.ID].IsZero():
 		return ""
 	case c.State == driver.StateExited && w.rested[c.ID] && v.policy != "no":

@@ -174,11 +174,16 @@ func TestPlan(t *testing.T) {
 					change(running(i, "web", "root_web"), func(c *driver.Container) { c.Labels[driver.SpecLabel] = "other" }),
 				}})
 			},
-			want: `remove container root_web (no service of the addon wants it as it is)
-				pull ` + testImage + ` (image of service web)
+			want: `pull ` + testImage + ` (image of service web)
 				create volume root_hello_data (volume data of the addon)
-				create container root_web (service web has none)
-				start container root_web (service web is enabled)`,
+				create container root_web.graft-new-01234567 (service web goes to another version)
+				set restart policy root_web to no (service web goes to another version)
+				rename container root_web to root_web.graft-old-own-root_web (service web goes to another version)
+				stop container root_web.graft-old-own-root_web (service web goes to another version)
+				start container root_web.graft-new-01234567 (service web goes to another version)
+				wait for root_web.graft-new-01234567 (service web goes to another version)
+				remove container root_web.graft-old-own-root_web (another version has come up)
+				rename container root_web.graft-new-01234567 to root_web (another version has come up)`,
 		},
 		{
 			name: "port taken", descriptor: hello,

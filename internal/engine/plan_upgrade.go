@@ -41,13 +41,13 @@ func (w *world) leaves(inst *graft.Installation, v *want, c *driver.Container) b
 // version, and returns what comes last. They are removed when everything has come
 // up.
 func (p *plan) succeed(w *world, v *want, others []*driver.Container, after []int) int {
-	s := chain{p: p, after: after, cause: fmt.Sprintf("service %s goes to version %s", v.service.Name, p.installation.Version)}
+	s := chain{p: p, after: after, cause: changeCause(p.installation, v)}
 	for _, c := range others {
 		p.stepBack(w, &s, c, v.name)
 	}
 	id, target := p.containerOf(w, v)
-	if !v.fresh() && v.current.Name != v.name && isOutgoing(v.current.Name) {
-		s.cause = fmt.Sprintf("service %s goes back to version %s", v.service.Name, p.installation.Version)
+	if !v.fresh() && !samePolicy(v.current.RestartPolicy, v.policy) {
+		s.add(operation{kind: opPolicy, target: target + " to " + v.policy, id: id, policy: v.policy})
 	}
 	if startCause(w, v) != "" {
 		s.add(operation{kind: opStart, target: target, id: id})
@@ -56,6 +56,22 @@ func (p *plan) succeed(w *world, v *want, others []*driver.Container, after []in
 		s.add(operation{kind: opWait, target: target, id: id, until: untilStable, stableFor: stableTime(v.service)})
 	}
 	return len(p.operations) - 1
+}
+
+// versionText is what an installation's version is called. Those of the old system
+// have none.
+func versionText(inst *graft.Installation) string {
+	if inst.Version == "" {
+		return "another version"
+	}
+	return "version " + inst.Version
+}
+
+func changeCause(inst *graft.Installation, v *want) string {
+	if !v.fresh() && isOutgoing(v.current.Name) {
+		return fmt.Sprintf("service %s goes back to %s", v.service.Name, versionText(inst))
+	}
+	return fmt.Sprintf("service %s goes to %s", v.service.Name, versionText(inst))
 }
 
 // containerOf returns the id and name of a service's container, be it one that is
@@ -90,7 +106,7 @@ func (p *plan) stepBack(w *world, s *chain, c *driver.Container, name string) {
 func (p *plan) stepDropped(w *world) {
 	for _, c := range p.dropped(w) {
 		name := c.Labels[driver.ServiceLabel]
-		s := chain{p: p, after: p.all(), cause: fmt.Sprintf("version %s has no service %s", p.installation.Version, name)}
+		s := chain{p: p, after: p.all(), cause: fmt.Sprintf("%s has no service %s", versionText(p.installation), name)}
 		p.stepBack(w, &s, c, w.settings.prefixed(name))
 	}
 }
@@ -112,9 +128,10 @@ func (p *plan) dropped(w *world) []*driver.Container {
 // proved themselves, and gives these their names.
 func (p *plan) retire(w *world, wants []*want) {
 	after := p.all()
-	cause := fmt.Sprintf("version %s has come up", p.installation.Version)
+	cause := fmt.Sprintf("%s has come up", versionText(p.installation))
 	for _, c := range p.dropped(w) {
-		p.add(operation{kind: opRemove, target: c.Name, id: c.ID, cause: cause, after: after})
+		name := outgoingName(w.settings.prefixed(c.Labels[driver.ServiceLabel]), c.ID)
+		p.add(operation{kind: opRemove, target: name, id: c.ID, cause: cause, after: after})
 	}
 	for _, v := range wants {
 		if v.component != nil || v.behind != nil {

@@ -15,7 +15,9 @@ func (p *plan) repair(w *world, v *want, after []int) []int {
 	c := v.current
 	r := chain{p: p, after: after}
 	step := func(cause string, o operation) {
-		r.cause = cause
+		if r.cause = cause; isOutgoing(c.Name) {
+			r.cause = madeRoom
+		}
 		r.add(o)
 	}
 	if !samePolicy(c.RestartPolicy, v.policy) && v.behind == nil {
@@ -36,6 +38,10 @@ func (p *plan) repair(w *world, v *want, after []int) []int {
 	}
 	return r.after
 }
+
+// madeRoom is why something is to be done to a container of a version that was
+// not wanted for a while.
+const madeRoom = "it made room for another version"
 
 // restartPolicy is what a service's container is to have.
 func restartPolicy(inst *graft.Installation, service *graft.Service) string {
