@@ -2,7 +2,10 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"os"
+	"path/filepath"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,6 +48,13 @@ func run(t *testing.T, test func(h *harness)) {
 	t.Helper()
 	dir, remove := ramDir(t)
 	defer remove()
+	empty, err := emptyStore()
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, store.FileName), empty, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	synctest.Test(t, func(t *testing.T) {
 		st, err := store.Open(t.Context(), dir)
 		if err != nil {
@@ -63,6 +73,24 @@ func run(t *testing.T, test func(h *harness)) {
 		test(h)
 	})
 }
+
+// emptyStore returns the file of a store with nothing in it, which is made once: to
+// bring the schema about takes a good part of a case.
+var emptyStore = sync.OnceValues(func() (data []byte, err error) {
+	dir, err := os.MkdirTemp("", "graft-engine-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	st, err := store.Open(context.Background(), dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := st.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(dir, store.FileName))
+})
 
 // ramDir returns a directory for a store that a test throws away, and what
 // removes it: in memory where there is one, for thousands of cases would wait

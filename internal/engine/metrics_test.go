@@ -26,7 +26,7 @@ func TestOperationMetrics(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewRegistry()
 	m := newMetrics(reg)
-	if n, err := testutil.GatherAndCount(reg, "graft_operations_total"); err != nil || n != 30 {
+	if n, err := testutil.GatherAndCount(reg, "graft_operations_total"); err != nil || n != 36 {
 		t.Errorf("%d series before anything happened, %v", n, err)
 	}
 	m.operationWaits()

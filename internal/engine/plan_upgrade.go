@@ -43,7 +43,7 @@ func (w *world) leaves(inst *graft.Installation, v *want, c *driver.Container) b
 func (p *plan) succeed(w *world, v *want, others []*driver.Container, after []int) int {
 	s := chain{p: p, after: after, cause: changeCause(p.installation, v)}
 	for _, c := range others {
-		p.stepBack(w, &s, c, v.name)
+		s.stepBack(c, v.name)
 	}
 	id, target := p.containerOf(w, v)
 	if !v.fresh() && !samePolicy(v.current.RestartPolicy, v.policy) {
@@ -85,7 +85,7 @@ func (p *plan) containerOf(w *world, v *want) (id, name string) {
 }
 
 // stepBack takes a container out of use that may have to come back.
-func (p *plan) stepBack(w *world, s *chain, c *driver.Container, name string) {
+func (s *chain) stepBack(c *driver.Container, name string) {
 	if c.RestartPolicy != "no" { // it must not come back with the next start of the runtime
 		s.add(operation{kind: opPolicy, target: c.Name + " to no", id: c.ID, policy: "no"})
 	}
@@ -107,7 +107,7 @@ func (p *plan) stepDropped(w *world) {
 	for _, c := range p.dropped(w) {
 		name := c.Labels[driver.ServiceLabel]
 		s := chain{p: p, after: p.all(), cause: fmt.Sprintf("%s has no service %s", versionText(p.installation), name)}
-		p.stepBack(w, &s, c, w.settings.prefixed(name))
+		s.stepBack(c, w.settings.prefixed(name))
 	}
 }
 

@@ -141,10 +141,10 @@ func TestUpgradeWithoutItsImage(t *testing.T) {
 		first := h.ids(inst.ID)
 		var stopped []string
 		h.driver.OnCall(func(op, target string) error {
-			switch {
-			case op == "pull":
+			switch op {
+			case "pull":
 				return graft.Errorf(graft.CodeUpstream, "the registry has no such image")
-			case op == "stop":
+			case "stop":
 				stopped = append(stopped, target)
 			}
 			return nil
