@@ -20,6 +20,7 @@ const (
 	RightDevice            RightKind = "device"             // target: the path on the host
 	RightHostNetwork       RightKind = "host_network"       // no target
 	RightHostPort          RightKind = "host_port"          // target: 8080/tcp or 9000-9002/udp
+	RightJoinsNetwork      RightKind = "joins_network"      // target: the network's name on the host
 	RightReplacesComponent RightKind = "replaces_component" // target: the component's name
 	RightForeignRegistry   RightKind = "foreign_registry"   // target: the registry's host
 )
@@ -28,7 +29,7 @@ const (
 func RightKinds() []RightKind {
 	return []RightKind{
 		RightDockerSocket, RightPrivileged, RightHostNetwork, RightHostPath, RightDevice, RightCapability,
-		RightReplacesComponent, RightForeignRegistry, RightHostPort,
+		RightJoinsNetwork, RightReplacesComponent, RightForeignRegistry, RightHostPort,
 	}
 }
 
@@ -69,8 +70,9 @@ const MaxRights = 1000
 // Rights returns what an addon may do to a host, as far as its descriptor tells:
 // the worst first, then by kind, in the order of the services. It asks nobody
 // and remembers nothing. What depends on a host, components that have no
-// well-known name and registries that are not allowed, the engine adds. If there
-// are more than MaxRights, it returns just so many and one more.
+// well-known name, networks that are there and registries that are not allowed,
+// the engine adds. If there are more than MaxRights, it returns just so many and
+// one more.
 func (d *Descriptor) Rights() []Right {
 	found := &rightList{all: []Right{}}
 	for i := range d.Services {
@@ -181,6 +183,15 @@ func HostNetwork(service, why string) Right {
 	return Right{
 		Kind: RightHostNetwork, Service: service, Level: RiskHigh, Dangerous: true,
 		Text: fmt.Sprintf("Service %s is on the host's own network, %s.", service, why),
+	}
+}
+
+// JoinsNetwork is the right to be on a network of the host that is somebody
+// else's, by its name there.
+func JoinsNetwork(service, network string) Right {
+	return Right{
+		Kind: RightJoinsNetwork, Target: network, Service: service, Level: RiskMedium, Dangerous: true,
+		Text: fmt.Sprintf("Service %s joins the network %s of the host, which is not the addon's: it reaches what is on it, and is reached.", service, network),
 	}
 }
 

@@ -157,7 +157,7 @@ func TestRequests(t *testing.T) {
 			}
 			return err
 		}, 200, `{"rights":{},"registries":[],"host_paths":["/srv"]}`, `PUT /api/v1/policy {"rights":{"capability":"ask","device":"ask",` +
-			`"docker_socket":"ask","foreign_registry":"ask","host_network":"ask","host_path":"ask","host_port":"allow","privileged":"ask",` +
+			`"docker_socket":"ask","foreign_registry":"ask","host_network":"ask","host_path":"ask","host_port":"allow","joins_network":"ask","privileged":"ask",` +
 			`"replaces_component":"allow"},"registries":[],"host_paths":["/srv"]}`},
 		{"PlanInstallWith", func(ctx context.Context, c *client.Client) error {
 			plan, err := c.PlanInstallWith(ctx, graft.InstallRequest{MarketplaceID: addonID, Supersede: true})

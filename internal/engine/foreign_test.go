@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,8 +69,75 @@ func TestNetworksOfTheHostAreAskedAbout(t *testing.T) {
 		request := graft.InstallRequest{MarketplaceID: h.publish(`{"name":"x","services":[{"service_name":"s","image":"h","networks":["lan"]}]}`)}
 		if _, err := h.engine.Install(context.Background(), request); graft.ErrorCode(err) != graft.CodeConsent {
 			t.Errorf("installed: %v", err)
+		} else if got := refusedFor(err); !slices.Equal(got, []string{"host_network", "joins_network:lan"}) {
+			t.Errorf("asked about %q", got)
 		}
 	})
+}
+
+// Somebody else's network of the host is joined only where that was agreed to; the
+// orchestrator's needs no word, whatever it is called.
+func TestNetworksOfOthersAreAskedAbout(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		ctx := context.Background()
+		h.driver.AddNetwork(driver.Network{Name: "shop_default", Driver: "bridge", Labels: map[string]string{driver.ComposeProjectLabel: "shop"}})
+		request := graft.InstallRequest{MarketplaceID: h.publish(
+			`{"name":"x","services":[{"service_name":"s","image":"h","networks":["shop_default","own","oakestra"]}]}`)}
+		_, err := h.engine.Install(ctx, request)
+		if got := refusedFor(err); graft.ErrorCode(err) != graft.CodeConsent || !slices.Equal(got, []string{"joins_network:shop_default"}) {
+			t.Errorf("without consent: %v, %q", err, got)
+		}
+		plan, err := h.engine.PlanInstall(ctx, request)
+		if err != nil || plan.Risk != graft.RiskMedium || !strings.Contains(plan.Text, "needs consent to joins_network:shop_default: Service s joins the network") {
+			t.Errorf("plan is %+v, %v", plan, err)
+		}
+		request.Consent = []string{"joins_network:shop_default"}
+		inst, err := h.engine.Install(ctx, request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.await(inst.ID, graft.StatusActive)
+		if got := networksOf(h.container("cluster_s")); !slices.Equal(got, []string{"cluster_x_own", "oakestra", "shop_default"}) {
+			t.Errorf("the service is on %q", got)
+		}
+	})
+}
+
+// A network that comes when the addon is there already is none of its: nobody was
+// asked.
+func TestNetworksThatComeLaterAreNotJoined(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		inst := h.install(`{"name":"x","services":[{"service_name":"s","image":"h","networks":["shop_default"]}]}`)
+		h.await(inst.ID, graft.StatusActive)
+		h.disable(inst.ID)
+		h.await(inst.ID, graft.StatusDisabled)
+		for _, n := range h.snapshot().Networks {
+			if n.Name == "cluster_x_shop_default" {
+				try(h.t, h.driver.RemoveNetwork(context.Background(), n.ID))
+			}
+		}
+		h.driver.AddNetwork(driver.Network{Name: "shop_default", Driver: "bridge"})
+		h.enable(inst.ID)
+		h.await(inst.ID, graft.StatusActive)
+		if got := networksOf(h.container("cluster_s")); !slices.Equal(got, []string{"cluster_x_shop_default"}) {
+			t.Errorf("the service is on %q", got)
+		}
+	})
+}
+
+// networksOf returns the names of a container's networks, sorted.
+func networksOf(c *driver.Container) []string {
+	if c == nil {
+		return nil
+	}
+	var names []string
+	for _, e := range c.Endpoints {
+		names = append(names, e.Network)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Who installs another version of an addon is told that one is there, not to

@@ -67,9 +67,7 @@ func (w *world) withComponents(inst *graft.Installation, rights []graft.Right) [
 	for i := range inst.Services {
 		service := inst.Services[i].Name
 		for _, name := range inst.Services[i].Networks {
-			if n := w.network(w.networkName(inst, name)); n != nil && slices.Contains([]string{"host", "macvlan", "ipvlan"}, n.Driver) {
-				rights = append(rights, graft.HostNetwork(service, "through the network "+n.Name))
-			}
+			rights = append(rights, w.networkRights(inst, service, name)...)
 		}
 		component := w.component(service)
 		if component == nil {
@@ -87,6 +85,30 @@ func (w *world) withComponents(inst *graft.Installation, rights []graft.Right) [
 		}
 	}
 	return rights
+}
+
+// networkRights are what a service gets with a network that it names, once it may
+// join it.
+func (w *world) networkRights(inst *graft.Installation, service, name string) []graft.Right {
+	var rights []graft.Right
+	n := w.foreignNetwork(inst, name)
+	if n != nil {
+		rights = append(rights, graft.JoinsNetwork(service, n.Name))
+	} else {
+		n = w.network(w.networkName(inst, name))
+	}
+	if n != nil && slices.Contains([]string{"host", "macvlan", "ipvlan"}, n.Driver) {
+		rights = append(rights, graft.HostNetwork(service, "through the network "+n.Name))
+	}
+	return rights
+}
+
+// mayJoin is whether an addon may be on a network of somebody else: that was
+// asked about when it was installed or, by an older Graft, done without a word.
+func (w *world) mayJoin(inst *graft.Installation, network string) bool {
+	return slices.ContainsFunc(inst.Rights, func(r graft.Right) bool {
+		return r.Kind == graft.RightJoinsNetwork && r.Target == network
+	}) || slices.ContainsFunc(w.containersOf(inst.ID), func(c *driver.Container) bool { return isOn(c, network) })
 }
 
 // onHost is whether a container is on the host's own network.

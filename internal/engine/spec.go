@@ -17,18 +17,33 @@ import (
 const defaultRestart = "unless-stopped"
 
 // networkName is the runtime's name of a network that a service names. A
-// declared network is the addon's own; so is an undeclared one, unless the
-// orchestrator has a network of just that name.
+// declared network is the addon's own; so is an undeclared one, unless the host
+// has a network of just that name and somebody agreed that the addon joins it:
+// one that came after the addon is none of its.
 func (w *world) networkName(inst *graft.Installation, name string) string {
-	if name == w.settings.Network || name == graft.DefaultNetwork {
+	if w.orchestrators(name) {
 		return w.settings.Network
 	}
-	scoped := w.settings.scoped(inst.Name, name)
-	declared := slices.ContainsFunc(inst.Networks, func(n graft.Network) bool { return n.Name == name })
-	if !declared && w.network(scoped) == nil && w.network(name) != nil {
+	if w.foreignNetwork(inst, name) != nil && w.mayJoin(inst, name) {
 		return name
 	}
-	return scoped
+	return w.settings.scoped(inst.Name, name)
+}
+
+// orchestrators is whether a service that names a network means the
+// orchestrator's.
+func (w *world) orchestrators(name string) bool {
+	return name == w.settings.Network || name == graft.DefaultNetwork
+}
+
+// foreignNetwork returns the host's network that a service asks to join by naming
+// one that the addon does not declare and does not have; nil if there is none.
+func (w *world) foreignNetwork(inst *graft.Installation, name string) *driver.Network {
+	declared := slices.ContainsFunc(inst.Networks, func(n graft.Network) bool { return n.Name == name })
+	if declared || w.orchestrators(name) || w.network(w.settings.scoped(inst.Name, name)) != nil {
+		return nil
+	}
+	return w.network(name)
 }
 
 // volumeName is the runtime's name of a volume of an addon.
