@@ -32,11 +32,35 @@ func (s *service) caller(r *http.Request) (graft.Principal, error) {
 	if s.Auth == nil {
 		return graft.Principal{Name: graft.PrincipalAnonymous, Role: graft.RoleAdmin}, nil
 	}
-	scheme, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	credentials = strings.TrimSpace(credentials)
-	if !strings.EqualFold(scheme, "Bearer") || credentials == "" {
+	credentials := bearer(r)
+	if credentials == "" {
 		return graft.Principal{}, graft.Errorf(graft.CodeUnauthorized,
 			"This needs a token: send it as 'Authorization: Bearer <token>'. 'graft up' keeps one in the file 'token' of its data directory, 'graft token create' makes more.")
 	}
 	return s.Auth.Authenticate(r.Context(), credentials)
+}
+
+// bearer returns the token of a request, empty if it has none.
+func bearer(r *http.Request) string {
+	scheme, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(credentials)
+}
+
+// Holder tells the name of who has the token of a request, "" if nobody has or
+// that can't be told just now.
+func Holder(auth Authenticator) func(*http.Request) string {
+	return func(r *http.Request) string {
+		credentials := bearer(r)
+		if credentials == "" {
+			return ""
+		}
+		caller, err := auth.Authenticate(r.Context(), credentials)
+		if err != nil {
+			return ""
+		}
+		return caller.Name
+	}
 }

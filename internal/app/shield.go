@@ -25,6 +25,9 @@ func (a *App) shielded(s *server, handler http.Handler) (http.Handler, error) {
 	if policy.Origins == nil {
 		policy.Origins = api.DefaultOrigins()
 	}
+	if s.isAPI() && a.access.Auth != nil {
+		policy.Holder = api.Holder(a.access.Auth)
+	}
 	if s.role == roleRegistry {
 		// A push is many requests, and no page pushes.
 		policy.Changes = shield.Rate{PerSecond: 200, Burst: 1000}

@@ -24,34 +24,41 @@ type budgets struct {
 	rate Rate
 
 	mu      sync.Mutex
-	clients *recent[netip.Addr, *rate.Limiter]
+	clients *recent[budgetKey, *rate.Limiter]
+}
+
+// budgetKey is whose budget one is: a client's, all of whose users share it, or
+// that of one user there.
+type budgetKey struct {
+	client netip.Addr
+	holder string // of right credentials; empty: whoever asks
 }
 
 func newBudgets(r Rate) *budgets {
-	return &budgets{rate: r, clients: newRecent[netip.Addr, *rate.Limiter](maxClients)}
+	return &budgets{rate: r, clients: newRecent[budgetKey, *rate.Limiter](maxClients)}
 }
 
-// take takes one request from a client's budget, or returns how long the client
-// has to wait for one. Clients on this host have no bound: they could take its
+// take takes one request from a budget, or returns how long it takes until there
+// is one. Clients on this host have no bound: they could take its
 // processors anyway, and proxies, whose clients can't be told apart, are there.
-func (b *budgets) take(client netip.Addr) time.Duration {
-	if b.rate == (Rate{}) || client.IsLoopback() {
+func (b *budgets) take(key budgetKey) time.Duration {
+	if b.rate == (Rate{}) || key.client.IsLoopback() {
 		return 0
 	}
-	limiter := b.of(client)
+	limiter := b.of(key)
 	if limiter.Allow() {
 		return 0
 	}
 	return b.untilNext(limiter)
 }
 
-func (b *budgets) of(client netip.Addr) *rate.Limiter {
+func (b *budgets) of(key budgetKey) *rate.Limiter {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	limiter, ok := b.clients.get(client)
+	limiter, ok := b.clients.get(key)
 	if !ok {
 		limiter = rate.NewLimiter(rate.Limit(b.rate.PerSecond), b.rate.Burst)
-		b.clients.put(client, limiter)
+		b.clients.put(key, limiter)
 	}
 	return limiter
 }

@@ -15,20 +15,32 @@ const (
 	guessesAtOnce    = 20
 )
 
+// looksAtOnce is at how many credentials of clients that ask too much is looked
+// at a time. The others wait, those that came first go first: wrong ones cost no
+// more than that, and right ones get their turn.
+const looksAtOnce = 4
+
 // guesses keep clients from trying out tokens. A client that was wrong too often
-// is not listened to for a while, right or wrong; but what was right before goes
-// on, so that nobody locks others of his address out.
+// is not listened to for a while; but whoever has a right token is, so that
+// nobody locks others of his address out.
 type guesses struct {
-	wrong *budgets
+	wrong  *budgets
+	holder func(*http.Request) string // see Policy
+	looks  chan struct{}
 
 	mu    sync.Mutex
-	right *recent[[sha256.Size]byte, struct{}]
+	right *recent[[sha256.Size]byte, string] // who has them
 }
 
-func newGuesses() *guesses {
+func newGuesses(holder func(*http.Request) string) *guesses {
+	if holder == nil {
+		holder = func(*http.Request) string { return "" }
+	}
 	return &guesses{
-		wrong: newBudgets(Rate{PerSecond: guessesPerSecond, Burst: guessesAtOnce}),
-		right: newRecent[[sha256.Size]byte, struct{}](maxClients / 4),
+		wrong:  newBudgets(Rate{PerSecond: guessesPerSecond, Burst: guessesAtOnce}),
+		holder: holder,
+		looks:  make(chan struct{}, looksAtOnce),
+		right:  newRecent[[sha256.Size]byte, string](maxClients / 4),
 	}
 }
 
@@ -37,35 +49,49 @@ func credentials(r *http.Request) [sha256.Size]byte {
 }
 
 // wait is how long a client has to wait before its credentials are looked at.
-func (g *guesses) wait(r *http.Request, client netip.Addr) time.Duration {
-	limiter := g.wrong.of(client)
-	if limiter.Tokens() >= 1 || g.wasRight(r) {
+func (g *guesses) wait(client netip.Addr) time.Duration {
+	limiter := g.wrong.of(budgetKey{client: client})
+	if limiter.Tokens() >= 1 {
 		return 0
 	}
 	return g.wrong.untilNext(limiter)
 }
 
-func (g *guesses) wasRight(r *http.Request) bool {
+// who returns who has the credentials of a request, "" if nobody has.
+func (g *guesses) who(r *http.Request) string {
+	key := credentials(r)
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	_, ok := g.right.get(credentials(r))
-	return ok
+	name, known := g.right.get(key)
+	g.mu.Unlock()
+	if known {
+		return name
+	}
+	select {
+	case g.looks <- struct{}{}:
+		defer func() { <-g.looks }()
+	case <-r.Context().Done():
+		return ""
+	}
+	if name = g.holder(r); name != "" {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.right.put(key, name)
+	}
+	return name
 }
 
-// serve lets next answer and takes note of what became of the credentials. That
-// a read was answered says nothing about them, as it may need none; a change
-// that was made does.
+// serve lets next answer and takes note of wrong credentials; they may have been
+// right before.
 func (g *guesses) serve(next http.Handler, w http.ResponseWriter, r *http.Request, client netip.Addr) {
 	s := &statusWriter{ResponseWriter: w}
 	next.ServeHTTP(s, r)
-	switch {
-	case s.status == http.StatusUnauthorized:
-		g.wrong.of(client).Allow()
-	case !safe(r.Method) && (s.status == 0 || s.status/100 == 2):
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.right.put(credentials(r), struct{}{})
+	if s.status != http.StatusUnauthorized {
+		return
 	}
+	g.wrong.of(budgetKey{client: client}).Allow()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.right.remove(credentials(r))
 }
 
 // statusWriter remembers the status of an answer.

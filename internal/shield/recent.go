@@ -30,3 +30,8 @@ func (c *recent[K, V]) put(key K, value V) {
 	}
 	c.young[key] = value
 }
+
+func (c *recent[K, V]) remove(key K) {
+	delete(c.young, key)
+	delete(c.old, key)
+}

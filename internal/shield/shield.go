@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/graftplatform/graft"
 )
@@ -30,6 +31,9 @@ type Policy struct {
 	NoPages bool
 	// Reads and Changes are how much each client may ask for.
 	Reads, Changes Rate
+	// Holder returns who has the credentials of a request, "" if nobody has. It is
+	// asked about clients that ask too much; nil: nobody has any.
+	Holder func(r *http.Request) string
 	// Refuse answers a request that is not let through. The error is a
 	// *graft.Error.
 	Refuse func(w http.ResponseWriter, r *http.Request, err error)
@@ -51,7 +55,7 @@ type shield struct {
 func New(p Policy, next http.Handler) (http.Handler, error) {
 	s := &shield{
 		Policy: p, next: next, headers: shared(headers()),
-		reads: newBudgets(p.Reads), changes: newBudgets(p.Changes), guesses: newGuesses(),
+		reads: newBudgets(p.Reads), changes: newBudgets(p.Changes), guesses: newGuesses(p.Holder),
 	}
 	for _, host := range p.Hosts {
 		if strings.ContainsAny(host, "/:@ ") || host == "" {
@@ -86,18 +90,31 @@ func (s *shield) check(r *http.Request, client netip.Addr) error {
 	if err := s.checkOrigin(r); err != nil {
 		return err
 	}
+	if wait := s.wait(r, client); wait > 0 {
+		return &laterError{graft.Errorf(graft.CodeTooMany, "This client asks too often; it may again in %s.", wait), wait}
+	}
+	return nil
+}
+
+// wait is how long a client has to wait before it is answered. What is left to it
+// others behind its address may have used up, guessing or not: whoever has a right
+// token gets as much once more, for himself.
+func (s *shield) wait(r *http.Request, client netip.Addr) time.Duration {
 	budgets := s.reads
 	if !safe(r.Method) {
 		budgets = s.changes
 	}
-	wait := budgets.take(client)
-	if wait == 0 && r.Header.Get("Authorization") != "" {
-		wait = s.guesses.wait(r, client)
+	wait := budgets.take(budgetKey{client: client})
+	if r.Header.Get("Authorization") == "" {
+		return wait
 	}
-	if wait > 0 {
-		return &laterError{graft.Errorf(graft.CodeTooMany, "This client asks too often; it may again in %s.", wait), wait}
+	if wait = max(wait, s.guesses.wait(client)); wait == 0 {
+		return 0
 	}
-	return nil
+	if holder := s.guesses.who(r); holder != "" {
+		return budgets.take(budgetKey{client, holder})
+	}
+	return wait
 }
 
 // safe is whether a method changes nothing.

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -214,40 +215,160 @@ func TestManyClients(t *testing.T) {
 	}
 }
 
+// guarded knows the tokens "right NAME", each of whom it names, and counts how
+// many were looked at before they were used.
+func guarded(t *testing.T, p shield.Policy) (h http.Handler, looks *atomic.Int32) {
+	t.Helper()
+	looks = new(atomic.Int32)
+	holder := func(r *http.Request) string {
+		words := strings.Fields(r.Header.Get("Authorization"))
+		if len(words) > 2 && words[1] == "right" {
+			return words[2]
+		}
+		return ""
+	}
+	p.AnyName = true
+	p.Holder = func(r *http.Request) string {
+		looks.Add(1)
+		return holder(r)
+	}
+	return before(t, p, func(w http.ResponseWriter, r *http.Request) {
+		if !safe(r.Method) && holder(r) == "" {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}), looks
+}
+
+func bearer(h http.Handler, method, client, token string) int {
+	return send(h, method, client, "x", "Authorization", "Bearer "+token).Code
+}
+
 func TestTokenGuessing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := before(t, shield.Policy{AnyName: true}, func(w http.ResponseWriter, r *http.Request) {
-			if !safe(r.Method) && !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer right") {
-				w.WriteHeader(http.StatusUnauthorized)
-			}
-		})
-		bearer := func(method, client, token string) int {
-			return send(h, method, client, "x", "Authorization", "Bearer "+token).Code
-		}
-		if bearer("POST", here, "right") != 200 || bearer("GET", here, "wrong 7") != 200 {
+		h, looks := guarded(t, shield.Policy{})
+		if bearer(h, "POST", here, "right anna") != 200 || bearer(h, "GET", here, "wrong 7") != 200 {
 			t.Fatal("the first requests are not answered")
 		}
 		for i := range 20 {
-			if code := bearer("POST", here, "wrong "+strconv.Itoa(i)); code != 401 {
+			if code := bearer(h, "POST", here, "wrong "+strconv.Itoa(i)); code != 401 {
 				t.Fatalf("guess %d: %d", i, code)
 			}
 		}
-		for token, want := range map[string]int{"wrong 20": 429, "wrong 7": 429, "right, but not known": 429, "right": 200} {
-			if got := bearer("POST", here, token); got != want {
-				t.Errorf("%s: %d, want %d", token, got, want)
+		if n := looks.Load(); n != 0 {
+			t.Errorf("%d tokens were looked at twice", n)
+		}
+		for range 3 { // a right one is looked at once
+			for token, want := range map[string]int{"wrong 20": 429, "wrong 7": 429, "right otto": 200, "right anna": 200} {
+				if got := bearer(h, "POST", here, token); got != want {
+					t.Errorf("%s: %d, want %d", token, got, want)
+				}
 			}
 		}
-		if code := bearer("POST", there, "right, elsewhere"); code != 200 {
+		if n := looks.Load(); n != 2+3*2 {
+			t.Errorf("%d tokens were looked at before they were used", n)
+		}
+		if code := bearer(h, "POST", there, "wrong, elsewhere"); code != 401 {
 			t.Errorf("others are held back: %d", code)
 		}
 		if code := send(h, "POST", here, "x").Code; code != 401 {
 			t.Errorf("without credentials: %d", code)
 		}
 		time.Sleep(2 * time.Second)
-		if a, b := bearer("POST", here, "wrong"), bearer("POST", here, "wrong"); a != 401 || b != 429 {
+		if a, b := bearer(h, "POST", here, "wrong"), bearer(h, "POST", here, "wrong"); a != 401 || b != 429 {
 			t.Errorf("after two seconds: %d, %d", a, b)
 		}
+	})
+}
+
+// Whatever others of an address ask for, who has a right token there has a share
+// of his own; it is one, too.
+func TestRightTokensHaveSharesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := guarded(t, shield.Policy{Changes: shield.Rate{PerSecond: 1, Burst: 3}})
+		for range 30 {
+			bearer(h, "POST", there, "wrong")
+		}
+		for _, c := range []struct {
+			token string
+			want  int
+		}{
+			{"right anna", 200}, {"right anna", 200}, {"wrong", 429}, {"right anna", 200}, {"right anna", 429},
+			{"right otto", 200}, {"wrong", 429},
+		} {
+			if got := bearer(h, "POST", there, c.token); got != c.want {
+				t.Errorf("%s: %d, want %d", c.token, got, c.want)
+			}
+		}
+	})
+}
+
+// A token that was right is nobody's once it was refused.
+func TestRevokedTokensAreForgotten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var revoked atomic.Bool
+		p := shield.Policy{AnyName: true, Holder: func(*http.Request) string {
+			if revoked.Load() {
+				return ""
+			}
+			return "anna"
+		}}
+		h := before(t, p, func(w http.ResponseWriter, r *http.Request) {
+			if revoked.Load() || r.Header.Get("Authorization") == "Bearer wrong" {
+				w.WriteHeader(http.StatusUnauthorized)
+			}
+		})
+		for range 20 {
+			bearer(h, "POST", here, "wrong")
+		}
+		for i, want := range []int{200, 401, 429} {
+			if got := bearer(h, "POST", here, "right"); got != want {
+				t.Errorf("%d: %d, want %d", i, got, want)
+			}
+			revoked.Store(true)
+		}
+	})
+}
+
+// However many wrong tokens come at once, few are looked at at a time, and a right
+// one that comes after them gets its turn.
+func TestWrongTokensWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var now, most atomic.Int32
+		p := shield.Policy{AnyName: true, Holder: func(r *http.Request) string {
+			n := now.Add(1)
+			defer now.Add(-1)
+			for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+			}
+			time.Sleep(time.Millisecond)
+			if strings.Contains(r.Header.Get("Authorization"), "right") {
+				return "anna"
+			}
+			return ""
+		}}
+		h := before(t, p, func(w http.ResponseWriter, r *http.Request) {
+			if !strings.Contains(r.Header.Get("Authorization"), "right") {
+				w.WriteHeader(http.StatusUnauthorized)
+			}
+		})
+		for range 20 {
+			bearer(h, "POST", here, "wrong")
+		}
+		for range 400 {
+			go bearer(h, "POST", here, "wrong")
+		}
+		synctest.Wait()
+		begin := time.Now()
+		if code := bearer(h, "POST", here, "right"); code != 200 {
+			t.Errorf("the right one: %d", code)
+		}
+		if took := time.Since(begin); took > time.Second || most.Load() > 4 {
+			t.Errorf("it took %s; %d were looked at at once", took, most.Load())
+		}
+		time.Sleep(time.Second)
 	})
 }
 
