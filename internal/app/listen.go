@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/shield"
 )
 
 // roleRegistry names the built-in registry, which comes with any role.
@@ -24,12 +25,22 @@ type server struct {
 	http        *http.Server
 }
 
+// Connections that a server holds, and those of each client: more than all that
+// it holds open for them on purpose, long polls and streams.
+const (
+	connectionsAtOnce   = 8192
+	connectionsOfClient = 1024
+)
+
 // serve answers until the server is shut down.
 func (s *server) serve() error {
+	connections := shield.NewConnections(connectionsAtOnce, connectionsOfClient)
+	s.http.ConnState = connections.State
+	listener := connections.Listen(s.listener)
 	if s.certificate != nil {
-		return s.http.ServeTLS(s.listener, "", "") // the certificate is in its TLSConfig
+		return s.http.ServeTLS(listener, "", "") // the certificate is in its TLSConfig
 	}
-	return s.http.Serve(s.listener)
+	return s.http.Serve(listener)
 }
 
 // listen opens the port of a role, so that a port that is taken is found before

@@ -135,6 +135,33 @@ func TestServersBoundBodies(t *testing.T) {
 	}
 }
 
+func TestServersBoundConnections(t *testing.T) {
+	t.Parallel()
+	for _, role := range []string{RoleMarketplace, RoleEngine, RoleDashboard, roleRegistry} {
+		s := newHTTPServer(role, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+		if s.ReadHeaderTimeout != 10*time.Second || s.IdleTimeout != 2*time.Minute || s.MaxHeaderBytes != 64<<10 || (s.WriteTimeout == 0) != (role == roleRegistry) {
+			t.Errorf("%s: %+v", role, s)
+		}
+		listener, err := listen(t.Context(), role, "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		running := &server{role: role, listener: listener, http: s}
+		ended := make(chan error, 1)
+		go func() { ended <- running.serve() }()
+		response, err := http.Get(running.url())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if s.ConnState == nil {
+			t.Errorf("%s: nobody looks at its connections", role)
+		}
+		_ = s.Close()
+		<-ended
+	}
+}
+
 // deadlines remembers the deadline that a handler set.
 type deadlines struct {
 	*httptest.ResponseRecorder

@@ -125,8 +125,10 @@ func safe(method string) bool {
 // clientOf returns the address that a client is known by: its own or, of IPv6,
 // its network's, as one client has a whole network (/64) to choose from. Headers
 // that proxies add are not looked at: anybody can send them.
-func clientOf(r *http.Request) netip.Addr {
-	at, err := netip.ParseAddrPort(r.RemoteAddr)
+func clientOf(r *http.Request) netip.Addr { return clientAt(r.RemoteAddr) }
+
+func clientAt(address string) netip.Addr {
+	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return netip.Addr{}
 	}
