@@ -10,15 +10,19 @@ import (
 	"github.com/graftplatform/graft"
 )
 
-// Bounds of the entries that are kept; a trigger of the database knows the first
-// one, too. Deleting goes in strokes of auditSlack.
+// Bounds of the entries that are kept. They are counted after each auditSlack of
+// them.
 const (
 	keptAudit  = 100_000
 	auditSlack = 1_000
+	// auditShare is how many of its newest entries every principal keeps, whatever
+	// others do; a trigger of the database knows it, too.
+	auditShare = 1_000
 )
 
 // AppendAudit adds entries in their order, all or none; their ids are given
-// anew. About the newest 100,000 are kept.
+// anew. About 100,000 are kept: when there are more, the oldest of whoever has
+// most go, so that nobody pushes out what others did.
 func (s *Store) AppendAudit(ctx context.Context, entries []graft.AuditEntry) error {
 	documents := make([]string, len(entries))
 	for i, entry := range entries {
@@ -35,27 +39,51 @@ func (s *Store) AppendAudit(ctx context.Context, entries []graft.AuditEntry) err
 				return err
 			}
 		}
-		var newest int64
-		for _, document := range documents {
-			if err := tx.QueryRowContext(ctx, `insert into audit (document) values ($1) returning id`, document).Scan(&newest); err != nil {
+		var full bool
+		for i, document := range documents {
+			var id int64
+			err := tx.QueryRowContext(ctx, `insert into audit (document, principal, nth)
+				select $1, $2, coalesce(max(nth), 0) + 1 from audit where principal = $2 returning id`,
+				document, entries[i].Principal).Scan(&id)
+			if err != nil {
 				return err
 			}
+			full = full || id%auditSlack == 0 // it is time to count
 		}
-		return pruneAudit(ctx, tx, newest)
+		if !full {
+			return nil
+		}
+		return pruneAudit(ctx, tx)
 	})
 }
 
-// pruneAudit deletes all but the newest entries once there are too many.
-func pruneAudit(ctx context.Context, tx *sql.Tx, newest int64) error {
-	var oldest int64
-	if err := tx.QueryRowContext(ctx, `select coalesce(min(id), 0) from audit`).Scan(&oldest); err != nil {
+// pruneAudit deletes the oldest entries of whoever has most, while there are too
+// many.
+func pruneAudit(ctx context.Context, tx *sql.Tx) error {
+	var n int64
+	if err := tx.QueryRowContext(ctx, `select count(*) from audit`).Scan(&n); err != nil {
 		return err
 	}
-	if newest-oldest < keptAudit+auditSlack {
-		return nil
+	for n > keptAudit {
+		var principal string
+		var most, newest int64
+		err := tx.QueryRowContext(ctx, `select principal, count(*) as n, max(nth) from audit
+			group by principal order by n desc, principal limit 1`).Scan(&principal, &most, &newest)
+		if err != nil {
+			return err
+		}
+		// Usually it is a stroke; of far too many, half of his, and then it may be
+		// somebody else who has most.
+		gone := min(n-keptAudit, most-auditShare, max(most/2, auditSlack))
+		if gone <= 0 { // there are many, and each has no more than its share
+			return nil
+		}
+		if _, err := tx.ExecContext(ctx, `delete from audit where principal = $1 and nth <= $2`, principal, newest-most+gone); err != nil {
+			return err
+		}
+		n -= gone
 	}
-	_, err := tx.ExecContext(ctx, `delete from audit where id <= $1`, newest-keptAudit)
-	return err
+	return nil
 }
 
 // Audit returns the first entries after an id, up to the limit, in their order.
