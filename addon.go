@@ -56,6 +56,14 @@ type Review struct {
 	At       time.Time `json:"at"`
 }
 
+// ReviewRequest is what a reviewer decides about an addon, once he looked at it.
+type ReviewRequest struct {
+	Reason string `json:"reason,omitempty"`
+	// Revision is that of the addon as he saw it: if it has another one by now, the
+	// request is refused. 0: any will do.
+	Revision int64 `json:"revision,omitempty"`
+}
+
 // CheckStatus is how one check of an addon went.
 type CheckStatus string
 

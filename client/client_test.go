@@ -127,6 +127,14 @@ func TestRequests(t *testing.T) {
 			_, err := c.Approve(ctx, addonID, "fine")
 			return err
 		}, 200, addon, `POST /api/v1/marketplace/addons/` + addonID + `/approve {"reason":"fine"}`},
+		{"ApproveWith", func(ctx context.Context, c *client.Client) error {
+			_, err := c.ApproveWith(ctx, addonID, graft.ReviewRequest{Revision: 7})
+			return err
+		}, 200, addon, `POST /api/v1/marketplace/addons/` + addonID + `/approve {"revision":7}`},
+		{"RejectWith", func(ctx context.Context, c *client.Client) error {
+			_, err := c.RejectWith(ctx, addonID, graft.ReviewRequest{Reason: "bad", Revision: 7})
+			return err
+		}, 200, addon, `POST /api/v1/marketplace/addons/` + addonID + `/reject {"reason":"bad","revision":7}`},
 		{"Reject", func(ctx context.Context, c *client.Client) error {
 			_, err := c.Reject(ctx, addonID, "bad")
 			return err

@@ -99,6 +99,26 @@ func (c *Client) Reject(ctx context.Context, id, reason string) (*graft.Addon, e
 	return c.act(ctx, http.MethodPost, id, "/reject", fieldBody("reason", reason))
 }
 
+// ApproveWith is Approve for an addon that was looked at: CodeConflict if its
+// revision is another one by now.
+func (c *Client) ApproveWith(ctx context.Context, id string, request graft.ReviewRequest) (*graft.Addon, error) {
+	return c.review(ctx, id, "/approve", request)
+}
+
+// RejectWith is Reject for an addon that was looked at: CodeConflict if its
+// revision is another one by now.
+func (c *Client) RejectWith(ctx context.Context, id string, request graft.ReviewRequest) (*graft.Addon, error) {
+	return c.review(ctx, id, "/reject", request)
+}
+
+func (c *Client) review(ctx context.Context, id, what string, request graft.ReviewRequest) (*graft.Addon, error) {
+	body, err := json.Marshal(request)
+	if err != nil {
+		panic(err) // strings and numbers can be encoded
+	}
+	return c.act(ctx, http.MethodPost, id, what, body)
+}
+
 // act does something with an addon, and returns it as it is then.
 func (c *Client) act(ctx context.Context, method, id, what string, body []byte) (*graft.Addon, error) {
 	path, err := idPath(addonsPath, "addon", id)

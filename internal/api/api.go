@@ -56,8 +56,8 @@ type Publishing interface {
 // Reviewing is what is decided about addons and names by those who are not their
 // publishers.
 type Reviewing interface {
-	Approve(ctx context.Context, by graft.Principal, id, reason string) (*graft.Addon, error)
-	Reject(ctx context.Context, by graft.Principal, id, reason string) (*graft.Addon, error)
+	Approve(ctx context.Context, by graft.Principal, id string, request graft.ReviewRequest) (*graft.Addon, error)
+	Reject(ctx context.Context, by graft.Principal, id string, request graft.ReviewRequest) (*graft.Addon, error)
 	SetPublisher(ctx context.Context, name, publisher string) (*graft.Name, error)
 }
 

@@ -237,3 +237,25 @@ func TestNest(t *testing.T) {
 		}
 	}
 }
+
+// A reviewer says what he saw; what is no revision is refused.
+func TestReviewsSayWhatWasSeen(t *testing.T) {
+	t.Parallel()
+	market, _ := newFakes()
+	h := NewMarketplace(market, Options{})
+	for _, verb := range []string{"approve", "reject"} {
+		path := "/api/v1/marketplace/addons/" + someID + "/" + verb
+		for body, want := range map[string]graft.ReviewRequest{
+			`{"reason":"r","revision":7}`: {Reason: "r", Revision: 7}, `{"reason":"r"}`: {Reason: "r"}, `{"revision":1}`: {Revision: 1}, `{}`: {},
+		} {
+			if w := ask(t, h, "POST", path, body); w.Code != 200 || market.review != want {
+				t.Errorf("%s %s: %d, %+v", verb, body, w.Code, market.review)
+			}
+		}
+		for _, body := range []string{`{"revision":0}`, `{"revision":-1}`, `{"revision":"7"}`, `{"revision":1.5}`, `{"revision":null}`, `{"message":"m"}`, `{"reason":"` + strings.Repeat("x", maxText+1) + `"}`} {
+			if w := ask(t, h, "POST", path, body); w.Code != 422 {
+				t.Errorf("%s %.40s: %d", verb, body, w.Code)
+			}
+		}
+	}
+}

@@ -26,6 +26,7 @@ type fakeMarket struct {
 	query  []graft.AddonQuery            // what Page was asked for
 	next   string                        // cursor that Page answers once
 	by     graft.Principal
+	review graft.ReviewRequest
 	text   string // what by said, or the range of versions that was asked for
 }
 
@@ -94,12 +95,14 @@ func (m *fakeMarket) Undeprecate(context.Context, graft.Principal, string) (*gra
 	return m.addon, m.err
 }
 
-func (m *fakeMarket) Approve(_ context.Context, by graft.Principal, _, reason string) (*graft.Addon, error) {
-	return m.said(by, reason)
+func (m *fakeMarket) Approve(_ context.Context, by graft.Principal, _ string, request graft.ReviewRequest) (*graft.Addon, error) {
+	m.review = request
+	return m.said(by, request.Reason)
 }
 
-func (m *fakeMarket) Reject(_ context.Context, by graft.Principal, _, reason string) (*graft.Addon, error) {
-	return m.said(by, reason)
+func (m *fakeMarket) Reject(_ context.Context, by graft.Principal, _ string, request graft.ReviewRequest) (*graft.Addon, error) {
+	m.review = request
+	return m.said(by, request.Reason)
 }
 
 func (m *fakeMarket) said(by graft.Principal, text string) (*graft.Addon, error) {

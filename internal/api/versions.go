@@ -64,10 +64,8 @@ func (m *marketplace) says(field string, do func(m Market, ctx context.Context, 
 		if err != nil {
 			return err
 		}
-		text, _ := f.string(field)
-		if len(text) > maxText {
-			f.bad(field, "At most 2000 bytes.")
-		}
+		var text string
+		f.text(field, &text)
 		if err := f.err(field); err != nil {
 			return err
 		}
@@ -80,6 +78,51 @@ func (m *marketplace) says(field string, do func(m Market, ctx context.Context, 
 			return err
 		}
 		return writeJSON(w, http.StatusOK, addon)
+	}
+}
+
+// reviews answers a reviewer's decision.
+func (m *marketplace) reviews(decide func(m Market, ctx context.Context, by graft.Principal, id string, request graft.ReviewRequest) (*graft.Addon, error)) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		id, err := pathID(r)
+		if err != nil {
+			return err
+		}
+		request, err := readReview(w, r)
+		if err != nil {
+			return err
+		}
+		by, err := m.caller(r)
+		if err != nil {
+			return err
+		}
+		addon, err := decide(m.market, r.Context(), by, id, request)
+		if err != nil {
+			return err
+		}
+		return writeJSON(w, http.StatusOK, addon)
+	}
+}
+
+// readReview reads what a reviewer decides.
+func readReview(w http.ResponseWriter, r *http.Request) (request graft.ReviewRequest, err error) {
+	const reason, revision = "reason", "revision"
+	f, err := readFields(w, r)
+	if err != nil {
+		return request, err
+	}
+	f.text(reason, &request.Reason)
+	if f.get(revision, &request.Revision, "Not a valid integer.") && request.Revision < 1 {
+		f.bad(revision, "Must be at least 1.")
+	}
+	return request, f.err(reason, revision)
+}
+
+// text decodes a field in which somebody says something.
+func (f *fields) text(name string, into *string) {
+	*into, _ = f.string(name)
+	if len(*into) > maxText {
+		f.bad(name, "At most 2000 bytes.")
 	}
 }
 

@@ -130,11 +130,18 @@ func (f *fakeAPI) act(w http.ResponseWriter, r *http.Request) {
 		fail(w, 404, graft.CodeNotFound, "Addon not found")
 		return
 	}
-	var said struct{ Message, Reason string }
+	var said struct {
+		Message, Reason string
+		Revision        int64
+	}
 	if r.Method == http.MethodPost {
 		_ = json.NewDecoder(r.Body).Decode(&said) // verify has no body
 	}
 	a, notice := f.addons[n], &graft.Notice{Message: said.Message, By: "admin"}
+	if decides := r.PathValue("what") == "approve" || r.PathValue("what") == "reject"; decides && said.Revision != a.Revision {
+		fail(w, 409, graft.CodeConflict, fmt.Sprintf("you saw its revision %d", said.Revision))
+		return
+	}
 	if r.Method == http.MethodDelete {
 		notice = nil
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"io"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -20,13 +21,9 @@ func (p *program) reviewCommand() *cobra.Command {
 	cmd.AddCommand(
 		p.reviewListCommand(),
 		p.decisionCommand("approve", "Let an addon be installed that passed its checks", false,
-			func(ctx context.Context, c *client.Client, id, reason string) (*graft.Addon, error) {
-				return c.Approve(ctx, id, reason)
-			}),
+			(*client.Client).ApproveWith),
 		p.decisionCommand("reject", "Keep an addon from being installed; what is installed goes on", true,
-			func(ctx context.Context, c *client.Client, id, reason string) (*graft.Addon, error) {
-				return c.Reject(ctx, id, reason)
-			}),
+			(*client.Client).RejectWith),
 	)
 	return cmd
 }
@@ -46,9 +43,9 @@ func (p *program) reviewListCommand() *cobra.Command {
 				return err
 			}
 			return p.print(waiting, func(w io.Writer) {
-				row(w, "ADDON", "ID", "VERSION", "PUBLISHER", "WHY")
+				row(w, "ADDON", "ID", "VERSION", "REVISION", "PUBLISHER", "WHY")
 				for _, a := range waiting {
-					row(w, a.Name, a.ID, a.Version, a.Publisher, oneLine(findings(&a)))
+					row(w, a.Name, a.ID, a.Version, strconv.FormatInt(a.Revision, 10), a.Publisher, oneLine(findings(&a)))
 				}
 			})
 		},
@@ -59,17 +56,20 @@ func (p *program) reviewListCommand() *cobra.Command {
 const maxWaiting = 1000
 
 func (p *program) decisionCommand(verb, short string, needsReason bool,
-	decide func(ctx context.Context, c *client.Client, id, reason string) (*graft.Addon, error),
+	decide func(c *client.Client, ctx context.Context, id string, request graft.ReviewRequest) (*graft.Addon, error),
 ) *cobra.Command {
-	var reason string
+	var request graft.ReviewRequest
 	cmd := &cobra.Command{
 		Use:     verb + " ID|NAME[@VERSION]",
 		Short:   short,
-		Example: "  graft review " + verb + " 6b0342fd771242bc7f1c506c --reason \"…\"",
+		Example: "  graft review " + verb + " 6b0342fd771242bc7f1c506c --revision 4 --reason \"…\"",
 		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if needsReason && reason == "" {
+			switch {
+			case needsReason && request.Reason == "":
 				return usagef("say why with --reason: the addon's publisher has to know")
+			case request.Revision < 0 || request.Revision == 0 && cmd.Flags().Changed("revision"):
+				return usagef("--revision is at least 1: \"graft show\" and \"graft review list\" tell it")
 			}
 			c, err := p.marketClient()
 			if err != nil {
@@ -79,11 +79,15 @@ func (p *program) decisionCommand(verb, short string, needsReason bool,
 			if err != nil {
 				return err
 			}
-			addon, err = decide(cmd.Context(), c, addon.ID, reason)
+			if request.Revision == 0 {
+				request.Revision = addon.Revision
+			}
+			addon, err = decide(c, cmd.Context(), addon.ID, request)
 			return p.printChanged(addon, err)
 		},
 	}
-	cmd.Flags().StringVar(&reason, "reason", "", "why, for the addon's publisher")
+	cmd.Flags().StringVar(&request.Reason, "reason", "", "why, for the addon's publisher")
+	cmd.Flags().Int64Var(&request.Revision, "revision", 0, "the addon's revision that you looked at, as \"show\" and \"list\" tell it: one that has changed since is left alone")
 	return cmd
 }
 

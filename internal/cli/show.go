@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,6 +38,7 @@ func printAddon(w io.Writer, a *graft.Addon) {
 	field(w, "Name", a.Name)
 	field(w, "Version", a.Version)
 	field(w, "ID", a.ID)
+	field(w, "Revision", strconv.FormatInt(a.Revision, 10))
 	field(w, "Status", string(a.Status))
 	field(w, "Publisher", a.Publisher)
 	field(w, "Kind", string(a.Kind))

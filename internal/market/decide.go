@@ -39,33 +39,38 @@ func (m *Market) Verify(ctx context.Context, by graft.Principal, id string) (*gr
 }
 
 // Approve lets an addon be installed that passed all that can be checked without
-// a person. Errors: CodeNotFound, CodeConflict when it did not pass.
-func (m *Market) Approve(ctx context.Context, by graft.Principal, id, reason string) (*graft.Addon, error) {
-	return m.decide(ctx, by, id, reason, true)
+// a person. Errors: CodeNotFound, CodeConflict when it did not pass or is not what
+// the reviewer saw.
+func (m *Market) Approve(ctx context.Context, by graft.Principal, id string, request graft.ReviewRequest) (*graft.Addon, error) {
+	return m.decide(ctx, by, id, request, true)
 }
 
 // Reject keeps an addon from being installed, also one that was approved; what is
-// installed is left alone. Errors: CodeNotFound, CodeInvalid without a reason.
-func (m *Market) Reject(ctx context.Context, by graft.Principal, id, reason string) (*graft.Addon, error) {
-	if reason == "" {
+// installed is left alone. Errors: CodeNotFound, CodeInvalid without a reason,
+// CodeConflict when it is not what the reviewer saw.
+func (m *Market) Reject(ctx context.Context, by graft.Principal, id string, request graft.ReviewRequest) (*graft.Addon, error) {
+	if request.Reason == "" {
 		return nil, graft.Problems{{Path: []string{"reason"}, Message: "Say why: its publisher has to know."}}.Err()
 	}
-	return m.decide(ctx, by, id, reason, false)
+	return m.decide(ctx, by, id, request, false)
 }
 
-func (m *Market) decide(ctx context.Context, by graft.Principal, id, reason string, approved bool) (*graft.Addon, error) {
+func (m *Market) decide(ctx context.Context, by graft.Principal, id string, request graft.ReviewRequest, approved bool) (*graft.Addon, error) {
 	id, ok := graft.ParseID(id)
 	if !ok {
 		return nil, notFound()
 	}
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	addon, err := m.Store.ChangeAddon(ctx, id, func(addon *graft.Addon) error {
+		if err := seen(addon, request.Revision); err != nil {
+			return err
+		}
 		if approved {
 			if err := passed(addon); err != nil {
 				return err
 			}
 		}
-		addon.Review = &graft.Review{Approved: approved, Reason: reason, By: by.Name, At: at}
+		addon.Review = &graft.Review{Approved: approved, Reason: request.Reason, By: by.Name, At: at}
 		addon.Status = graft.AddonApproved
 		if !approved {
 			addon.Status = graft.AddonVerificationFailed
@@ -78,9 +83,18 @@ func (m *Market) decide(ctx context.Context, by graft.Principal, id, reason stri
 	if err != nil {
 		return nil, err
 	}
-	m.Log.Info("addon reviewed", "id", addon.ID, "name", addon.Name, "version", addon.Version, "approved", approved, "by", by.Name, "reason", reason)
+	m.Log.Info("addon reviewed", "id", addon.ID, "name", addon.Name, "version", addon.Version, "approved", approved, "by", by.Name, "reason", request.Reason)
 	m.hub.announce(addon.ID)
 	return addon, nil
+}
+
+// seen returns why nobody may decide who saw that revision, if so.
+func seen(addon *graft.Addon, revision int64) error {
+	if revision == 0 || revision == addon.Revision {
+		return nil
+	}
+	return graft.Errorf(graft.CodeConflict, "Addon %s %s has changed since: you saw its revision %d, and it has %d by now. Look at it again, then decide.",
+		addon.Name, addon.Version, revision, addon.Revision)
 }
 
 // passed returns why an addon can't be approved, if so.

@@ -2,6 +2,7 @@ package market_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,10 +54,10 @@ func TestReviewerDecides(t *testing.T) {
 		if !addon.Verification.WaitsForReview || addon.Verification.NextAttempt != nil {
 			t.Errorf("verification is %+v", addon.Verification)
 		}
-		if _, err := p.Reject(t.Context(), reviewer(), addon.ID, ""); graft.ErrorCode(err) != graft.CodeInvalid {
+		if _, err := p.Reject(t.Context(), reviewer(), addon.ID, graft.ReviewRequest{}); graft.ErrorCode(err) != graft.CodeInvalid {
 			t.Errorf("rejected without a reason: %v", err)
 		}
-		addon, err := p.Reject(t.Context(), reviewer(), addon.ID, "no readme")
+		addon, err := p.Reject(t.Context(), reviewer(), addon.ID, graft.ReviewRequest{Reason: "no readme"})
 		if err != nil || addon.Status != graft.AddonVerificationFailed || addon.Review.Reason != "no readme" || addon.Review.By != "rita" || addon.Verification.WaitsForReview {
 			t.Errorf("rejected: %+v %v", addon, err)
 		}
@@ -64,9 +65,37 @@ func TestReviewerDecides(t *testing.T) {
 			t.Fatal(err)
 		}
 		wants(t, p.settled(addon.ID), graft.AddonVerificationFailed, nil) // rejected is rejected
-		addon, err = p.Approve(t.Context(), reviewer(), addon.ID, "")
+		addon, err = p.Approve(t.Context(), reviewer(), addon.ID, graft.ReviewRequest{})
 		if err != nil || addon.Status != graft.AddonApproved || !addon.Review.Approved {
 			t.Errorf("approved: %+v %v", addon, err)
+		}
+	})
+}
+
+// A decision is about what the reviewer saw: when the addon has changed since, it
+// does not count.
+func TestReviewIsOfWhatWasSeen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t, market.Options{Manual: true})
+		saw := p.settled(p.publish("a", "one").ID)
+		if _, err := p.Verify(t.Context(), reviewer(), saw.ID); err != nil {
+			t.Fatal(err)
+		}
+		now := p.settled(saw.ID)
+		old := graft.ReviewRequest{Reason: "r", Revision: saw.Revision}
+		if _, err := p.Approve(t.Context(), reviewer(), saw.ID, old); graft.ErrorCode(err) != graft.CodeConflict || !strings.Contains(err.Error(), "has changed since") {
+			t.Errorf("approved: %v", err)
+		}
+		if _, err := p.Reject(t.Context(), reviewer(), saw.ID, old); graft.ErrorCode(err) != graft.CodeConflict {
+			t.Errorf("rejected: %v", err)
+		}
+		if addon := p.settled(saw.ID); addon.Review != nil || addon.Revision != now.Revision {
+			t.Errorf("it was changed: %+v", addon)
+		}
+		addon, err := p.Approve(t.Context(), reviewer(), saw.ID, graft.ReviewRequest{Revision: now.Revision})
+		if err != nil || addon.Status != graft.AddonApproved {
+			t.Errorf("approved as it is: %+v, %v", addon, err)
 		}
 	})
 }
@@ -79,10 +108,10 @@ func TestRejectedMeanwhile(t *testing.T) {
 		release := p.resolver.hold("one")
 		id := p.publish("a", "one").ID
 		synctest.Wait()
-		if _, err := p.Approve(t.Context(), reviewer(), id, ""); graft.ErrorCode(err) != graft.CodeConflict {
+		if _, err := p.Approve(t.Context(), reviewer(), id, graft.ReviewRequest{}); graft.ErrorCode(err) != graft.CodeConflict {
 			t.Errorf("approved before it was verified: %v", err)
 		}
-		if _, err := p.Reject(t.Context(), reviewer(), id, "malware"); err != nil {
+		if _, err := p.Reject(t.Context(), reviewer(), id, graft.ReviewRequest{Reason: "malware"}); err != nil {
 			t.Fatal(err)
 		}
 		release()
@@ -98,7 +127,7 @@ func TestFailedIsNotApproved(t *testing.T) {
 		p.resolver.fail("gone", graft.CodeNotFound, "no such image")
 		addon := p.waitFor(p.publish("a", "gone").ID, graft.AddonVerificationFailed)
 		wants(t, addon, graft.AddonVerificationFailed, map[string]graft.CheckStatus{graft.CheckImages: graft.CheckFailed, graft.CheckPlatforms: graft.CheckPassed})
-		if _, err := p.Approve(t.Context(), reviewer(), addon.ID, ""); graft.ErrorCode(err) != graft.CodeConflict {
+		if _, err := p.Approve(t.Context(), reviewer(), addon.ID, graft.ReviewRequest{}); graft.ErrorCode(err) != graft.CodeConflict {
 			t.Errorf("approved: %v", err)
 		}
 		p.resolver.set("gone", nil) // it was pushed
@@ -210,7 +239,7 @@ func TestSimilarNameWaitsForAReviewer(t *testing.T) {
 		if !addon.Verification.WaitsForReview {
 			t.Errorf("verification is %+v", addon.Verification)
 		}
-		if _, err := p.Approve(t.Context(), reviewer(), addon.ID, "bob is known"); err != nil {
+		if _, err := p.Approve(t.Context(), reviewer(), addon.ID, graft.ReviewRequest{Reason: "bob is known"}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := p.Verify(t.Context(), publisher("bob"), addon.ID); err != nil {
