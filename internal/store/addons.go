@@ -27,7 +27,7 @@ func (s *Store) CreateAddon(ctx context.Context, addon *graft.Addon, mayPublish 
 	addon.Revision = 1
 	wanted := addon.Version
 	return s.update(ctx, func(tx *sql.Tx) error {
-		owner, err := claimName(ctx, tx, addon)
+		owner, err := s.claimName(ctx, tx, addon)
 		if err != nil {
 			return err
 		}

@@ -47,7 +47,7 @@ func (s *Store) Adopt(ctx context.Context, addons []graft.Addon, installations [
 
 func (s *Store) adopt(ctx context.Context, tx *sql.Tx, addon graft.Addon, at time.Time) (err error) {
 	addon.Revision = 1
-	if _, err := claimName(ctx, tx, &addon); err != nil {
+	if _, err := s.claimName(ctx, tx, &addon); err != nil {
 		return err
 	}
 	if addon.Version, err = claimVersion(ctx, tx, addon.Name, addon.Version); err != nil {

@@ -39,7 +39,11 @@ type dialect struct {
 	// nextSeq is the next place in the order of publication; resetSeq, if it is not
 	// empty, has it go on after the last one that there is.
 	nextSeq, resetSeq string
-	terms             termIndex
+	// nextName and resetName are the same for the order of names. lockNames lets one
+	// transaction at a time publish a new one, until it ends: whoever sees a name
+	// sees those before it.
+	nextName, resetName, lockNames string
+	terms                          termIndex
 
 	explain func(err error) error // makes an error for people; nil: it is no error of that kind
 }

@@ -235,6 +235,11 @@ func (in *importer) finish(ctx context.Context, head importLine, want map[string
 			}
 		}
 	}
+	if in.store.dialect.resetName != "" {
+		if _, err := in.tx.ExecContext(ctx, in.store.dialect.resetName); err != nil {
+			return err
+		}
+	}
 	if err := in.store.finishAddons(ctx, in.tx); err != nil {
 		return err
 	}

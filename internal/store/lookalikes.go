@@ -14,7 +14,8 @@ import (
 const maxLookalikes = 1000
 
 // Lookalikes returns the names, sorted, that are older than this one, belong to
-// another publisher, and can be taken for it. Where nobody is told apart, and of
+// another publisher, and can be taken for it. Which is older the database knows:
+// clocks of several processes differ. Where nobody is told apart, and of
 // names that belong to nobody, nothing is said.
 func (s *Store) Lookalikes(ctx context.Context, name string) (names []string, err error) {
 	args := []any{name}
@@ -26,7 +27,7 @@ func (s *Store) Lookalikes(ctx context.Context, name string) (names []string, er
 	query := fmt.Sprintf(
 		`select distinct other.name from name_keys join names other on other.name = name_keys.name join names own on own.name = $1
 		where name_keys.key in (%s) and other.publisher not in ('', own.publisher) and
-			own.publisher not in ('', 'anonymous') and (other.created_at < own.created_at or other.created_at = own.created_at and other.name < own.name)
+			own.publisher not in ('', 'anonymous') and other.seq < own.seq
 		limit %d`, strings.Join(keys, ", "), maxLookalikes)
 	err = eachRow(ctx, s.read, query, args, func(scan func(...any) error) error {
 		var other string

@@ -124,6 +124,10 @@ func moveEverything(t *testing.T, server *pgtest.Server) {
 			if _, err := moved.Import(t.Context(), strings.NewReader(exported)); graft.ErrorCode(err) != graft.CodeConflict {
 				t.Errorf("a second time: %v", err)
 			}
+			next := &graft.Addon{Descriptor: graft.Descriptor{Name: "next"}}
+			if err := moved.CreateAddon(t.Context(), next, nil); err != nil {
+				t.Errorf("from %s to %s: nothing new can be published: %v", from, to, err)
+			}
 			event := []graft.Event{{Type: graft.EventStep, Time: time.Now()}}
 			if err := moved.AppendEvents(t.Context(), event); err != nil || event[0].ID != 3 {
 				t.Errorf("the next event is %d: %v", event[0].ID, err)

@@ -63,10 +63,23 @@ func (s *Store) Versions(ctx context.Context, name string) (versions []graft.Ver
 
 // claimName takes note of a name for its first publisher, and returns whose it
 // is. Until the transaction ends nobody else publishes under it.
-func claimName(ctx context.Context, tx *sql.Tx, addon *graft.Addon) (owner string, err error) {
-	first, err := changed(ctx, tx,
-		`insert into names (name, publisher, numbered, created_at) values ($1, $2, 0, $3) on conflict do nothing`,
-		addon.Name, addon.Publisher, micros(addon.CreatedAt))
+func (s *Store) claimName(ctx context.Context, tx *sql.Tx, addon *graft.Addon) (owner string, err error) {
+	var known bool
+	if err := tx.QueryRowContext(ctx, `select exists (select 1 from names where name = $1)`, addon.Name).Scan(&known); err != nil {
+		return "", err
+	}
+	if known {
+		return lockName(ctx, tx, addon.Name)
+	}
+	if s.dialect.lockNames != "" {
+		if _, err := tx.ExecContext(ctx, s.dialect.lockNames); err != nil {
+			return "", err
+		}
+	}
+	//nolint:gosec // nextName is a constant
+	insertion := fmt.Sprintf(`insert into names (name, publisher, numbered, created_at, seq) values ($1, $2, 0, $3, %s) on conflict do nothing`,
+		s.dialect.nextName)
+	first, err := changed(ctx, tx, insertion, addon.Name, addon.Publisher, micros(addon.CreatedAt))
 	if err != nil {
 		return "", err
 	}

@@ -56,6 +56,10 @@ func postgresDialect(location string) dialect {
 		},
 		nextSeq:  `nextval('addons_seq')`,
 		resetSeq: `select setval('addons_seq', (select coalesce(max(seq), 0) + 1 from addons), false)`,
+		// A sequence, as what a transaction reads is of its beginning.
+		nextName:  `nextval('names_seq')`,
+		resetName: `select setval('names_seq', (select coalesce(max(seq), 0) + 1 from names), false)`,
+		lockNames: `select pg_advisory_xact_lock(` + lockSpace + `, hashtext('names ' || current_schema()))`,
 		terms: termIndex{
 			key: "seq", matches: `%[1]s.terms @@ %[2]s::tsquery`,
 			put: `insert into addon_terms (seq, terms) select seq, array_to_tsvector(string_to_array($2, ' ')) from addons where id = $1

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"os"
@@ -35,6 +36,8 @@ func TestPostgres(t *testing.T) {
 		"TwoSchemas":            twoSchemas,
 		"NoSuchDatabase":        noSuchDatabase,
 		"AuditIsAppendOnly":     auditIsAppendOnly,
+		"NamesComeInOrder":      namesComeInOrder,
+		"OneLookalikeIsFirst":   oneLookalikeIsFirst,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -363,5 +366,67 @@ func auditIsAppendOnly(t *testing.T, database string) {
 	}
 	if others := n - busy; n < 100000 || n > 101000 || others != 1002 {
 		t.Errorf("there are %d entries, %d of others", n, others)
+	}
+}
+
+// New names are published one after the other, so that whoever sees one sees those
+// before it; versions of a name that is there need not wait.
+func namesComeInOrder(t *testing.T, database string) {
+	s, db := connect(t, database), administer(t, database)
+	publish := func(ctx context.Context, name string) error {
+		return s.CreateAddon(ctx, &graft.Addon{Descriptor: graft.Descriptor{Name: name}, Publisher: "ann"}, nil)
+	}
+	if err := publish(t.Context(), "old"); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	// As somebody who publishes a name has not ended yet.
+	if _, err := tx.ExecContext(t.Context(), `select pg_advisory_xact_lock(1735549286, hashtext('names ' || current_schema()))`); err != nil {
+		t.Fatal(err)
+	}
+	if err := publish(t.Context(), "old"); err != nil {
+		t.Error(err)
+	}
+	soon, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := publish(soon, "new"); err == nil {
+		t.Error("a name is published while another one is")
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := publish(t.Context(), "new"); err != nil {
+		t.Error(err)
+	}
+}
+
+// Of two names that can be taken for each other, published at a time by two
+// processes whose clocks differ, each knows the same one as the first.
+func oneLookalikeIsFirst(t *testing.T, database string) {
+	replicas := []*store.Store{connect(t, database), connect(t, database)}
+	for round := range 20 {
+		names := []string{fmt.Sprintf("scheduler-%c", 'a'+round), fmt.Sprintf("schedu1er-%c", 'a'+round)}
+		var similar [2][]string
+		var wg sync.WaitGroup
+		for i, s := range replicas {
+			wg.Go(func() {
+				addon := &graft.Addon{Descriptor: graft.Descriptor{Name: names[i]}, Publisher: names[i], CreatedAt: time.Now().Add(time.Duration(i-1) * time.Minute)}
+				err := s.CreateAddon(t.Context(), addon, nil)
+				if err == nil {
+					similar[i], err = s.Lookalikes(t.Context(), names[i]) // at once, as if it was verified
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if slices.Contains(similar[0], names[1]) == slices.Contains(similar[1], names[0]) {
+			t.Fatalf("round %d: %s has %q before it, %s has %q", round, names[0], similar[0], names[1], similar[1])
+		}
 	}
 }

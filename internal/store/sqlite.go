@@ -28,7 +28,8 @@ func sqliteDialect(dir string) dialect {
 			`delete from sqlite_sequence where name = $1`,
 			`insert into sqlite_sequence (name, seq) values ($1, $2)`,
 		},
-		nextSeq: `(select coalesce(max(seq), 0) + 1 from addons)`,
+		nextSeq:  `(select coalesce(max(seq), 0) + 1 from addons)`,
+		nextName: `(select coalesce(max(seq), 0) + 1 from names)`,
 		terms: termIndex{
 			key: "rowid", matches: `%[1]s.addon_terms match %[2]s`,
 			put:   `insert or replace into addon_terms (rowid, terms) select seq, $2 from addons where id = $1`,

@@ -153,12 +153,13 @@ func versionsAtOnce(t *testing.T, s *store.Store) {
 }
 
 func lookalikesAreFound(t *testing.T, s *store.Store) {
+	// By a clock that runs backwards: what comes first is first, whatever it says.
 	begin := time.Now()
 	for i, c := range [][2]string{
 		{"scheduler", "ann"}, {"schedulers", "ann"}, {"schedu1er", "bob"}, {"mqtt", "ann"}, {"mqtts", "bob"}, {"other", "bob"},
 	} {
 		addon := newAddon(c[0])
-		addon.Publisher, addon.CreatedAt = c[1], begin.Add(time.Duration(i)*time.Second)
+		addon.Publisher, addon.CreatedAt = c[1], begin.Add(-time.Duration(i)*time.Second)
 		noError(t, s.CreateAddon(t.Context(), addon, nil))
 	}
 	for name, want := range map[string][]string{
