@@ -64,6 +64,7 @@ func openAPI(role string) func() ([]byte, error) {
 			return nil, err
 		}
 		merge(document, common)
+		addRefusals(object(document, "paths"))
 		if err := addDescriptor(object(object(document, "components"), "schemas")); err != nil {
 			return nil, err
 		}
@@ -92,6 +93,25 @@ func merge(into, from map[string]any) {
 			merge(mine, theirs)
 		} else if _, ok := into[key]; !ok {
 			into[key] = value
+		}
+	}
+}
+
+// addRefusals adds to every operation what any may be answered: that the client
+// asks too often, or that the server can't answer just now.
+func addRefusals(paths map[string]any) {
+	for path := range paths {
+		item := object(paths, path)
+		for method := range item {
+			if method == "parameters" {
+				continue
+			}
+			responses := object(object(item, method), "responses")
+			for status, answer := range map[string]string{"429": "TooMany", "503": "Unavailable"} {
+				if responses[status] == nil {
+					responses[status] = map[string]any{"$ref": "#/components/responses/" + answer}
+				}
+			}
 		}
 	}
 }

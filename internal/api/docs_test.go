@@ -104,6 +104,32 @@ func checkReferences(t *testing.T, document map[string]any, v any) {
 	}
 }
 
+// Whatever is asked for, the answer may be that it is too often, or not now.
+func TestEveryOperationMayBeRefused(t *testing.T) {
+	t.Parallel()
+	market, engine := newFakes()
+	for name, h := range both(market, engine, Options{}) {
+		document := openAPIOf(t, h)
+		for path, item := range document["paths"].(map[string]any) {
+			for method, op := range item.(map[string]any) {
+				if method == "parameters" {
+					continue
+				}
+				responses := op.(map[string]any)["responses"].(map[string]any)
+				if responses["429"] == nil || responses["503"] == nil {
+					t.Errorf("%s: %s %s has %v", name, method, path, responses)
+				}
+			}
+		}
+		answers := document["components"].(map[string]any)["responses"].(map[string]any)
+		for _, answer := range []string{"TooMany", "Unavailable"} {
+			if headers, _ := answers[answer].(map[string]any)["headers"].(map[string]any); headers["Retry-After"] == nil {
+				t.Errorf("%s: %s does not tell when to come again", name, answer)
+			}
+		}
+	}
+}
+
 // What the servers answer is what the document says they do.
 func TestAnswersMatchSchemas(t *testing.T) {
 	t.Parallel()

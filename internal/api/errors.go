@@ -101,6 +101,17 @@ func (s *service) fail(rec *recorder, r *http.Request, err error) {
 	_ = writeJSON(rec, body.Code, body)
 }
 
+// RefuseFor returns what answers a request of an API that no handler saw. Pages of
+// those origins may read it, as they may what handlers answer.
+func RefuseFor(origins []string) func(w http.ResponseWriter, r *http.Request, err error) {
+	return func(w http.ResponseWriter, r *http.Request, err error) {
+		if strings.HasPrefix(r.URL.Path, apiPrefix) {
+			allowReading(w, r, origins)
+		}
+		Refuse(w, r, err)
+	}
+}
+
 // Refuse answers with an error before any handler saw the request. Its text is
 // that of a *graft.Error; others have none.
 func Refuse(w http.ResponseWriter, _ *http.Request, err error) {

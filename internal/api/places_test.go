@@ -100,3 +100,35 @@ func TestRefuse(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
+
+// What is refused before a handler sees it, pages may read as what handlers answer.
+func TestRefusalsCanBeRead(t *testing.T) {
+	t.Parallel()
+	const dashboard = "http://localhost:11103"
+	for _, c := range []struct {
+		path, origin, want string
+		origins            []string
+	}{
+		{"/api/v1/addons", dashboard, dashboard, DefaultOrigins()},
+		{"/api/v1/addons", "http://evil.example", "", DefaultOrigins()},
+		{"/api/v1/addons", "http://evil.example", "*", []string{"*"}},
+		{"/api/v1/addons", "", "", []string{"*"}},
+		{"/metrics", dashboard, "", DefaultOrigins()},
+	} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, c.path, nil)
+		if c.origin != "" {
+			r.Header.Set("Origin", c.origin)
+		}
+		RefuseFor(c.origins)(w, r, graft.Errorf(graft.CodeTooMany, "No."))
+		exposed := w.Header().Get("Access-Control-Expose-Headers")
+		if got := w.Header().Get("Access-Control-Allow-Origin"); got != c.want || strings.Contains(exposed, "Retry-After") != (c.want != "") {
+			t.Errorf("%s for %q: allowed %q, exposed %q", c.path, c.origin, got, exposed)
+		}
+		if varies := w.Header().Get("Vary") == "Origin"; varies != strings.HasPrefix(c.path, "/api/") {
+			t.Errorf("%s for %q: varies %t", c.path, c.origin, varies)
+		}
+		if w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), `"message":"No."`) {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	}
+}

@@ -249,7 +249,16 @@ func TestOrigins(t *testing.T) {
 			if header.Get("Access-Control-Allow-Credentials") != "" {
 				t.Errorf("%s: credentials are allowed", c.name)
 			}
-			if preflight := method == "OPTIONS" && c.want != ""; preflight {
+			if exposed := header.Get("Access-Control-Expose-Headers"); (exposed == "ETag, Link, Location, Retry-After") != (c.want != "") {
+				t.Errorf("%s: %s: exposed are %q", c.name, method, exposed)
+			}
+			preflight := method == "OPTIONS" && c.want != ""
+			for _, name := range []string{"Access-Control-Allow-Methods", "Access-Control-Allow-Headers", "Access-Control-Max-Age"} {
+				if (header.Get(name) != "") != preflight {
+					t.Errorf("%s: %s: %s is %q", c.name, method, name, header.Get(name))
+				}
+			}
+			if preflight {
 				if w.Code != 200 || !strings.Contains(header.Get("Access-Control-Allow-Methods"), "POST") ||
 					header.Get("Access-Control-Allow-Headers") != "Authorization, Content-Type, If-None-Match, Last-Event-ID, Traceparent" {
 					t.Errorf("%s: preflight %d %v", c.name, w.Code, header)

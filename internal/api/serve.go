@@ -26,7 +26,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *service) dispatch(w *recorder, r *http.Request) error {
 	route, methods := s.find(r)
-	if strings.HasPrefix(r.URL.Path, "/api/") {
+	if strings.HasPrefix(r.URL.Path, apiPrefix) {
 		s.allowOrigin(w, r, methods)
 	}
 	if route != nil {

@@ -25,6 +25,9 @@ func (a *App) shielded(s *server, handler http.Handler) (http.Handler, error) {
 	if policy.Origins == nil {
 		policy.Origins = api.DefaultOrigins()
 	}
+	if s.isAPI() {
+		policy.Refuse = api.RefuseFor(policy.Origins)
+	}
 	if s.isAPI() && a.access.Auth != nil {
 		policy.Holder = api.Holder(a.access.Auth)
 	}

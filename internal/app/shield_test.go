@@ -57,6 +57,22 @@ func TestEveryServerIsShielded(t *testing.T) {
 	}
 }
 
+// Pages of the origins that may call the APIs read why they are refused.
+func TestRefusalsCanBeRead(t *testing.T) {
+	t.Parallel()
+	o := options(t)
+	o.RegistryListen = "127.0.0.1:0"
+	o.CORSOrigins = []string{"http://ops.example"}
+	for role, url := range start(t, o).URLs() {
+		for origin, allowed := range map[string]bool{"http://ops.example": role == app.RoleMarketplace || role == app.RoleEngine, "http://localhost:11103": false} {
+			code, header := ask(t, "GET", url+"/api/v1/version", "evil.example", "Origin", origin)
+			if code != 403 || (header.Get("Access-Control-Allow-Origin") == origin) != allowed {
+				t.Errorf("%s: %s gets %d %v", role, origin, code, header)
+			}
+		}
+	}
+}
+
 // Beyond loopback any name will do where a token is needed, and where nothing is
 // to be had; without tokens names have to be told.
 func TestNamesBeyondLoopback(t *testing.T) {
