@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/client"
 )
 
 // publishers is how many authors publish side by side.
@@ -19,13 +20,58 @@ const publishers = 16
 
 func addonName(number int) string { return fmt.Sprintf("bench-%05d", number) }
 
-// measurePublish fills the marketplace. Verification runs at the same time, as
-// it would.
+// measurePublish fills the marketplace, and then as much another one on
+// PostgreSQL.
 func (b *bench) measurePublish(ctx context.Context, t *table, addons int) error {
 	syncs, err := syncsPerSecond(filepath.Join(b.dir, "syncs"))
 	if err != nil {
 		return err
 	}
+	lite, err := b.publishAll(ctx, b.client, addons)
+	if err != nil {
+		return err
+	}
+	var postgres published
+	err = onPostgres(ctx, func(flags ...string) error {
+		// Its images are in the registry that there is already.
+		s, err := startMarketplace(ctx, b.server.binary, filepath.Join(b.dir, "published"), flags...)
+		if err != nil {
+			return err
+		}
+		defer s.stop()
+		client, err := s.client()
+		if err != nil {
+			return err
+		}
+		postgres, err = b.publishAll(ctx, client, addons)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, on := range []struct {
+		kind string
+		published
+	}{{"SQLite", lite}, {"PostgreSQL", postgres}} {
+		t.add(row{
+			what: "POST of addons on " + on.kind, value: on.posts, unit: "/s", bound: 300, lower: true,
+			note: fmt.Sprintf("durable; %d addons, %d authors, verification at the same time", addons, publishers),
+		})
+		t.add(row{
+			what: "images verified on " + on.kind, value: on.images, unit: "/s", bound: 50, lower: true,
+			note: "one for each addon; from the first POST to the last approval",
+		})
+	}
+	t.add(row{what: "write + fsync of 4 KiB", value: syncs, unit: "/s", note: "by one writer on the same disk, to compare"})
+	return nil
+}
+
+// published is how many addons and images a second a marketplace took in.
+type published struct{ posts, images float64 }
+
+// publishAll publishes so many addons and waits until all are approved.
+// Verification runs at the same time, as it would.
+func (b *bench) publishAll(ctx context.Context, market *client.Client, addons int) (p published, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	numbers := make(chan int)
@@ -35,7 +81,7 @@ func (b *bench) measurePublish(ctx context.Context, t *table, addons int) error 
 	for range publishers {
 		authors.Go(func() {
 			for n := range numbers {
-				addon, err := b.client.Publish(ctx, b.descriptor(addonName(n), ""))
+				addon, err := market.Publish(ctx, b.descriptor(addonName(n), ""))
 				if err != nil {
 					cancel(err)
 					continue
@@ -49,23 +95,20 @@ func (b *bench) measurePublish(ctx context.Context, t *table, addons int) error 
 	}
 	close(numbers)
 	authors.Wait()
-	took := time.Since(begin)
+	p.posts = float64(addons) / time.Since(begin).Seconds()
 	if err := context.Cause(ctx); err != nil {
-		return err
+		return p, err
 	}
-	t.add(row{
-		what: "POST of addons", value: float64(addons) / took.Seconds(), unit: "/s", bound: 300, lower: true,
-		note: fmt.Sprintf("durable; %d addons, %d authors, verification at the same time", addons, publishers),
-	})
-	t.add(row{what: "write + fsync of 4 KiB", value: syncs, unit: "/s", note: "by one writer on the same disk, to compare"})
-	return b.awaitApproved(ctx, t, ids, begin)
+	err = awaitApproved(ctx, market, ids)
+	p.images = float64(addons) / time.Since(begin).Seconds()
+	return p, err
 }
 
-func (b *bench) awaitApproved(ctx context.Context, t *table, ids []string, begin time.Time) error {
+func awaitApproved(ctx context.Context, market *client.Client, ids []string) error {
 	for _, id := range ids {
-		addon, err := b.client.Addon(ctx, id)
+		addon, err := market.Addon(ctx, id)
 		for err == nil && addon.Status == graft.AddonUnderReview {
-			addon, err = b.client.WaitAddon(ctx, id, addon.Revision)
+			addon, err = market.WaitAddon(ctx, id, addon.Revision)
 		}
 		if err != nil {
 			return err
@@ -74,10 +117,6 @@ func (b *bench) awaitApproved(ctx context.Context, t *table, ids []string, begin
 			return fmt.Errorf("addon %s is %s", addon.Name, addon.Status)
 		}
 	}
-	t.add(row{
-		what: "images verified", value: float64(len(ids)) / time.Since(begin).Seconds(), unit: "/s", bound: 50, lower: true,
-		note: "one for each addon; from the first POST to the last approval",
-	})
 	return nil
 }
 

@@ -56,15 +56,18 @@ func startServer(ctx context.Context, binary, dir, name string) (*server, error)
 	return s, s.run(ctx)
 }
 
-// startMarketplace starts a marketplace alone on a data directory.
-func startMarketplace(ctx context.Context, binary, dir string) (*server, error) {
+// startMarketplace starts a marketplace alone on a data directory, with these flags.
+func startMarketplace(ctx context.Context, binary, dir string, flags ...string) (*server, error) {
 	ports, err := freePorts(1)
 	if err != nil {
 		return nil, err
 	}
 	s := &server{
 		binary: binary, marketplace: "http://" + ports[0], dataDir: dir,
-		args: []string{"up", "--roles", "marketplace", "--data-dir", dir, "--marketplace-listen", ports[0]},
+		args: append([]string{"up", "--roles", "marketplace", "--data-dir", dir, "--marketplace-listen", ports[0]}, flags...),
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
 	}
 	return s, s.run(ctx)
 }

@@ -93,7 +93,7 @@ func addSwaps(t *table, in, back, reference silence, rounds int) {
 	ratio := func(a, b time.Duration) float64 { return float64(a) / float64(b) }
 	t.add(row{what: "gap of a swap ÷ gap of stop + start", value: ratio(in.polling, reference.polling), unit: "×", bound: bound, decimals: 2, note: "a component with a host port, as a polling client sees it: one request after the other, each on a new connection"})
 	t.add(row{what: "gap of the way back ÷ gap of stop + start", value: ratio(back.polling, reference.polling), unit: "×", bound: bound, decimals: 2, note: "the plugin is disabled"})
-	t.add(row{what: "gap of a swap", value: milliseconds(in.polling), unit: "ms", note: fmt.Sprintf("from the last good answer to the next one, of anybody; a request every %v; median of %d", knockEvery, rounds)})
+	t.add(row{what: "gap of a swap", value: milliseconds(in.polling), unit: "ms", old: "1.3 s", note: fmt.Sprintf("from the last good answer to the next one, of anybody; a request every %v; median of %d", knockEvery, rounds)})
 	t.add(row{what: "gap of the way back", value: milliseconds(back.polling), unit: "ms"})
 	t.add(row{what: "gap of stop + start", value: milliseconds(reference.polling), unit: "ms", note: fmt.Sprintf("by the Docker API alone, the new container created before; in turn with the swaps, median of %d", 2*rounds)})
 	t.add(row{
