@@ -50,11 +50,17 @@ type dialect struct {
 
 // termIndex is how a database indexes terms, in a table addon_terms.
 type termIndex struct {
-	key     string // column with the addon's seq
-	matches string // whether a row is what the expression %s finds; %[1]s is the table's name
-	put     string // terms of the addon $1: $2, with a space between
-	drop    string // those of the addon $1
-	empty   string // all
+	// found is all that the expression %s finds: addons a, with their seq in key.
+	found, key string
+	// nearby is the same of the next addons only: those for which %[2]s is true, in the
+	// order %[3]s of their seq. Empty where found itself comes in that order.
+	nearby string
+	// findsMany is whether the expression $1 finds so many that it takes a while to put
+	// them in another order.
+	findsMany string
+	put       string // terms of the addon $1: $2, with a space between
+	drop      string // those of the addon $1
+	empty     string // all
 	// Parts of an expression: of several terms one, several of which each.
 	quote   string
 	or, and string

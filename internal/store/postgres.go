@@ -61,7 +61,13 @@ func postgresDialect(location string) dialect {
 		resetName: `select setval('names_seq', (select coalesce(max(seq), 0) + 1 from names), false)`,
 		lockNames: `select pg_advisory_xact_lock(` + lockSpace + `, hashtext('names ' || current_schema()))`,
 		terms: termIndex{
-			key: "seq", matches: `%[1]s.terms @@ %[2]s::tsquery`,
+			// "offset 0" and "limit 1" keep the planner from other ways: how much a rare
+			// word finds it does not know.
+			key:   "t.seq",
+			found: `(select seq from addon_terms where terms @@ %s::tsquery offset 0) t` + addonOfTerms,
+			nearby: `(select seq from (select seq, terms from addon_terms where %[2]s order by seq %[3]s limit 2000) near
+				where terms @@ %[1]s::tsquery order by seq %[3]s offset 0) t` + addonOfTerms,
+			findsMany: `select count(*) >= 20 from (select terms from addon_terms order by seq desc limit 1000) sample where terms @@ $1::tsquery`,
 			put: `insert into addon_terms (seq, terms) select seq, array_to_tsvector(string_to_array($2, ' ')) from addons where id = $1
 				on conflict (seq) do update set terms = excluded.terms`,
 			drop:  `delete from addon_terms where seq = (select seq from addons where id = $1)`,
@@ -71,6 +77,9 @@ func postgresDialect(location string) dialect {
 		explain: func(err error) error { return explainPostgres(err, location) },
 	}
 }
+
+// addonOfTerms joins a row of an addon to that of its terms.
+const addonOfTerms = ` cross join lateral (select * from addons where seq = t.seq limit 1) a`
 
 // lockSpace is the first number of all advisory locks, so that they are none of
 // other programs' in the same database: "graf" in ASCII.

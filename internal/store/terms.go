@@ -58,6 +58,47 @@ func facet(property, value string) string {
 	return "_" + property + "_" + hex.EncodeToString(sum[:8])
 }
 
+// maxLead is up to how many bytes the beginnings of a name are terms.
+const maxLead = 24
+
+// leads are terms for the beginnings of a name: all names that begin like this are
+// neighbours in the order of names.
+func leads(name string) []string {
+	var found []string
+	for i := range min(len(name), maxLead) {
+		found = append(found, lead(name[:i+1]))
+	}
+	return found
+}
+
+func lead(beginning string) string { return facet("lead", beginning) }
+
+// leading returns terms of which each addon of these names has one, and no other
+// addon: names are neighbours in order, and before and after are those on either
+// side; empty: there is none.
+func leading(before string, names []string, after string) []string {
+	var found []string
+	for _, name := range names {
+		term := facet("name", name)
+		if n := max(common(before, name), common(name, after)) + 1; n <= min(len(name), maxLead) {
+			term = lead(name[:n])
+		}
+		if len(found) == 0 || found[len(found)-1] != term {
+			found = append(found, term)
+		}
+	}
+	return found
+}
+
+// common is how many bytes two names begin with that are the same.
+func common(a, b string) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
 const (
 	facetListed  = "_listed"  // approved, and not yanked
 	facetWaiting = "_waiting" // for a reviewer
@@ -69,7 +110,7 @@ func termsOf(a *graft.Addon) []string {
 	for _, s := range a.Services {
 		names = append(names, words(s.Name)...)
 	}
-	terms := slices.Concat(names, prefixes(names), words(a.Description, a.Readme))
+	terms := slices.Concat(names, prefixes(names), leads(a.Name), words(a.Description, a.Readme))
 	terms = append(terms, facet("name", a.Name), facet("kind", string(a.Kind)), facet("publisher", a.Publisher), facet("status", string(a.Status)))
 	for _, component := range a.Replaces {
 		terms = append(terms, facet("replaces", component))

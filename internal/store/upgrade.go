@@ -24,6 +24,8 @@ func (s *Store) goMigrations() []*goose.Migration {
 			return err
 		}}),
 		goose.NewGoMigration(9, &goose.GoFunc{RunTx: addRights}, &goose.GoFunc{RunTx: func(context.Context, *sql.Tx) error { return nil }}),
+		// The beginnings of names have become terms.
+		goose.NewGoMigration(10, &goose.GoFunc{RunTx: s.indexAll}, &goose.GoFunc{RunTx: func(context.Context, *sql.Tx) error { return nil }}),
 	}
 }
 
