@@ -237,12 +237,14 @@ func exportOne(ctx context.Context, dir string) (*template, error) {
 func pagePaths(ctx context.Context, marketplace string) ([]string, error) {
 	const list = "/api/v1/marketplace/addons"
 	front := fmt.Sprintf("%s?limit=%d", list, pageSize)
+	byName := front + "&sort=name"
 	paths := []string{
-		front, front + "&latest=true", front + "&sort=oldest", front + "&sort=name",
+		front, front + "&latest=true", front + "&sort=oldest", byName,
 		front + "&q=edge", front + "&q=edge+area3", front + "&q=topic417", front + "&q=node2999", front + "&q=addon-007", front + "&q=servi",
 		front + "&kind=plugin", front + "&kind=plugin&q=area5", front + "&replaces=cluster_scheduler&platform=arm64", front + "&publisher=publisher7", front + "&q=nothing",
+		byName + "&q=edge", byName + "&q=area3&latest=true", byName + "&kind=plugin", byName + "&q=topic417",
 	}
-	for _, path := range []string{front, front + "&q=edge"} {
+	for _, path := range []string{front, front + "&q=edge", byName + "&q=edge"} {
 		for range 10 {
 			next, err := nextPage(ctx, marketplace+path)
 			if err != nil || next == "" {

@@ -65,9 +65,9 @@ func postgresDialect(location string) dialect {
 			// word finds it does not know.
 			key:   "t.seq",
 			found: `(select seq from addon_terms where terms @@ %s::tsquery offset 0) t` + addonOfTerms,
-			nearby: `(select seq from (select seq, terms from addon_terms where %[2]s order by seq %[3]s limit 2000) near
+			nearby: `(select seq from (select seq, terms from addon_terms where %[2]s order by seq %[3]s limit 4000) near
 				where terms @@ %[1]s::tsquery order by seq %[3]s offset 0) t` + addonOfTerms,
-			findsMany: `select count(*) >= 20 from (select terms from addon_terms order by seq desc limit 1000) sample where terms @@ $1::tsquery`,
+			findsMany: `select count(*) >= 5 from (select terms from addon_terms order by seq desc limit 1000) sample where terms @@ $1::tsquery`,
 			put: `insert into addon_terms (seq, terms) select seq, array_to_tsvector(string_to_array($2, ' ')) from addons where id = $1
 				on conflict (seq) do update set terms = excluded.terms`,
 			drop:  `delete from addon_terms where seq = (select seq from addons where id = $1)`,

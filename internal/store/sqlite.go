@@ -33,7 +33,7 @@ func sqliteDialect(dir string) dialect {
 		terms: termIndex{
 			key:       "t.rowid",
 			found:     `addon_terms t cross join addons a on a.seq = t.rowid and t.addon_terms match %s`, // the left one is the outer loop
-			findsMany: `select count(*) >= 1000 from (select 1 from addon_terms where addon_terms match $1 limit 1000)`,
+			findsMany: `select count(*) >= 300 from (select 1 from addon_terms where addon_terms match $1 limit 300)`,
 
 			put:   `insert or replace into addon_terms (rowid, terms) select seq, $2 from addons where id = $1`,
 			drop:  `delete from addon_terms where rowid = (select seq from addons where id = $1)`,

@@ -156,6 +156,48 @@ func searchFollowsChanges(t *testing.T, s *store.Store) {
 	}
 }
 
+// What is found often comes in the same order, and once, as what is found rarely,
+// whatever the names are.
+func searchOfMany(t *testing.T, s *store.Store) {
+	const names = 200
+	var want []*graft.Addon
+	for n := range 2 * names {
+		name := []string{
+			fmt.Sprintf("addon-%03d", n%names), strings.Repeat("a", n%names%100+1), fmt.Sprintf("a-long-name-all-begin-with-%d", n%names),
+			fmt.Sprintf("%c%d", 'A'+n%names%57, n%names),
+		}[n%4]
+		a := published(t, s, name, fmt.Sprintf("1.%d.0", n), "ann")
+		if n%50 == 0 {
+			continue // is not approved, and so not found
+		}
+		set(t, s, a.ID, graft.AddonApproved, false)
+		want = append(want, a)
+	}
+	texts := func() (all []string) {
+		for _, a := range want {
+			all = append(all, a.Name+"@"+a.Version)
+		}
+		return all
+	}
+	check := func(q graft.AddonQuery) {
+		t.Helper()
+		if got := found(t, s, q); !slices.Equal(got, texts()) {
+			t.Errorf("%+v: %d are found, want %d: %q, want %q", q, len(got), len(want), got, texts())
+		}
+	}
+	check(graft.AddonQuery{Text: "ann", Sort: graft.SortOldest, Limit: 100})
+	slices.Reverse(want)
+	check(graft.AddonQuery{Text: "ann", Limit: 7})
+	slices.Reverse(want) // those of one name in the order of publication
+	slices.SortStableFunc(want, func(a, b *graft.Addon) int { return strings.Compare(a.Name, b.Name) })
+	for _, limit := range []int{7, 50, 100} {
+		check(graft.AddonQuery{Text: "ann", Sort: graft.SortName, Limit: limit})
+		check(graft.AddonQuery{Sort: graft.SortName, Limit: limit})
+	}
+	want = slices.DeleteFunc(want, func(a *graft.Addon) bool { return !strings.HasPrefix(a.Name, "addon-") })
+	check(graft.AddonQuery{Text: "addon", Sort: graft.SortName, Limit: 20})
+}
+
 func searchRefusesOtherCursors(t *testing.T, s *store.Store) {
 	catalogue(t, s)
 	for _, cursor := range []string{"x", "!", strings.Repeat("A", 500), "MSBh"} {

@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"SearchFinds":                  searchFinds,
 		"SearchFollowsChanges":         searchFollowsChanges,
 		"SearchRefusesOtherCursors":    searchRefusesOtherCursors,
+		"SearchOfMany":                 searchOfMany,
 		"InstallationRoundTrip":        installationRoundTrip,
 		"InstallationExists":           installationExists,
 		"InstallationNotFound":         installationNotFound,
