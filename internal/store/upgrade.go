@@ -25,7 +25,7 @@ func (s *Store) goMigrations() []*goose.Migration {
 		}}),
 		goose.NewGoMigration(9, &goose.GoFunc{RunTx: addRights}, &goose.GoFunc{RunTx: func(context.Context, *sql.Tx) error { return nil }}),
 		// The beginnings of names have become terms.
-		goose.NewGoMigration(10, &goose.GoFunc{RunTx: s.indexAll}, &goose.GoFunc{RunTx: func(context.Context, *sql.Tx) error { return nil }}),
+		goose.NewGoMigration(13, &goose.GoFunc{RunTx: s.indexAll}, &goose.GoFunc{RunTx: func(context.Context, *sql.Tx) error { return nil }}),
 	}
 }
 
