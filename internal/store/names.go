@@ -76,7 +76,6 @@ func (s *Store) claimName(ctx context.Context, tx *sql.Tx, addon *graft.Addon) (
 			return "", err
 		}
 	}
-	//nolint:gosec // nextName is a constant
 	insertion := fmt.Sprintf(`insert into names (name, publisher, numbered, created_at, seq) values ($1, $2, 0, $3, %s) on conflict do nothing`,
 		s.dialect.nextName)
 	first, err := changed(ctx, tx, insertion, addon.Name, addon.Publisher, micros(addon.CreatedAt))
