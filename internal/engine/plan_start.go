@@ -24,7 +24,7 @@ func (p *plan) start(w *world, wants []*want) {
 		after, cause := slices.Clone(created[v]), startCause(w, v)
 		if cause != "" { // one that runs already awaits nobody
 			for _, name := range sortedKeys(v.service.DependsOn) {
-				if i, ok := p.dependency(wants, name, v.service.DependsOn[name].Condition, last, waits); ok {
+				if i, ok := p.dependency(w, wants, name, v.service.DependsOn[name].Condition, last, waits); ok {
 					after = append(after, i)
 				}
 			}
@@ -50,7 +50,7 @@ func (p *plan) start(w *world, wants []*want) {
 }
 
 // dependency returns the operation that a dependant has to await, if any.
-func (p *plan) dependency(wants []*want, name, condition string, last, waits map[string]int) (int, bool) {
+func (p *plan) dependency(w *world, wants []*want, name, condition string, last, waits map[string]int) (int, bool) {
 	started, starting := last[name]
 	if condition != graft.ServiceHealthy && condition != graft.ServiceCompleted {
 		return started, starting
@@ -65,8 +65,12 @@ func (p *plan) dependency(wants []*want, name, condition string, last, waits map
 	if !starting && reached(wants[i].current, condition) {
 		return 0, false
 	}
+	id, target := wants[i].name, wants[i].name // which a plugin has by then
+	if wants[i].component == nil {
+		id, target = p.containerOf(w, wants[i])
+	}
 	o := operation{
-		kind: opWait, target: wants[i].name, id: wants[i].name, until: condition,
+		kind: opWait, target: target, id: id, until: condition,
 		cause: fmt.Sprintf("others depend on service %s: %s", name, condition),
 	}
 	if !p.apart {

@@ -314,9 +314,16 @@ func TestReviewUpgradeWithoutThePluginAndItsImage(t *testing.T) {
 		inst := h.install(suite("1.0.0", service("cluster_scheduler", "p1"), service("web", "w1")))
 		h.await(inst.ID, graft.StatusActive)
 		first := h.ids(inst.ID)
-		h.noSuch("w2", errNoImage())
+		h.driver.OnCall(func(op, target string) error { // after a while, the registry says no
+			if op == "pull" && target == imageOf("w2") {
+				time.Sleep(time.Minute)
+				return errNoImage()
+			}
+			return nil
+		})
 		h.driver.ResetCalls()
 		h.upgrade(inst.ID, suite("2.0.0", service("web", "w2")))
+		time.Sleep(10 * time.Minute)
 		h.is(h.over(inst.ID), "1.0.0", graft.StatusActive, graft.OutcomeRestored)
 		h.exactly(inst.ID, map[string]string{"scheduler": "p1", "web": "w1"})
 		for _, call := range h.driver.Calls() {
