@@ -74,6 +74,7 @@ type operation struct {
 	stableFor time.Duration // how long a container without a health check must run
 	stays     bool          // so must one with a health check
 	restarts  int           // how often it had been restarted before
+	mayEnd    bool          // it may have come to a good end
 	grace     time.Duration // how long the container may take to stop
 	shared    bool          // of a network: one that others made will do
 	restores  bool          // the component is back once this is done

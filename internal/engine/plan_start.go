@@ -42,8 +42,18 @@ func (p *plan) start(w *world, wants []*want) {
 				id, after = v.current.ID, p.repair(w, v, after)
 			}
 			last[v.service.Name] = p.add(operation{kind: opStart, target: v.name, id: id, cause: cause, after: after})
+			if p.mustProve(v) {
+				s := chain{p: p, cause: cause, after: []int{last[v.service.Name]}}
+				s.prove(v, id, v.name, 0)
+				last[v.service.Name] = len(p.operations) - 1
+			}
 		case !v.fresh():
-			p.repair(w, v, after)
+			after = p.repair(w, v, after)
+			if c := v.current; p.mustProve(v) && !w.passedGate(c) && !reached(c, graft.ServiceCompleted) {
+				s := chain{p: p, cause: fmt.Sprintf("service %s is new in version %s", v.service.Name, p.installation.Version), after: after}
+				s.prove(v, c.ID, c.Name, c.Restarts)
+				last[v.service.Name] = len(p.operations) - 1
+			}
 		}
 		p.group(from, v.service.Name)
 	}

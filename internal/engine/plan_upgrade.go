@@ -49,13 +49,34 @@ func (p *plan) succeed(w *world, v *want, others []*driver.Container, after []in
 	if !v.fresh() && v.current.Name != v.name && isOutgoing(v.current.Name) {
 		s.cause = fmt.Sprintf("service %s goes back to version %s", v.service.Name, p.installation.Version)
 	}
+	restarts := 0
 	if startCause(w, v) != "" {
 		s.add(operation{kind: opStart, target: target, id: id})
+	} else {
+		restarts = v.current.Restarts
 	}
-	if v.policy == "always" || v.policy == "unless-stopped" { // another one may end
-		s.add(operation{kind: opWait, target: target, id: id, until: untilStable, stableFor: stableTime(v.service)})
-	}
+	s.prove(v, id, target, restarts)
 	return len(p.operations) - 1
+}
+
+// mustProve is whether a service has to stay up before the version that would come
+// back is given up: that does not have it as it is.
+func (p *plan) mustProve(v *want) bool {
+	previous := p.installation.Previous
+	if previous == nil || p.apart {
+		return false
+	}
+	before := previous.Service(v.service.Name)
+	return before == nil ||
+		specDigest(before, previous.Images[before.Name]) != specDigest(v.service, p.installation.Images[v.service.Name])
+}
+
+// prove adds that a container stays up. A job may end, if it does so well.
+func (s *chain) prove(v *want, id, target string, restarts int) {
+	s.add(operation{
+		kind: opWait, target: target, id: id, until: untilStable, stableFor: stableTime(v.service), restarts: restarts,
+		mayEnd: v.policy != "always" && v.policy != "unless-stopped",
+	})
 }
 
 // containerOf returns the id and name of a service's container, be it one that is
