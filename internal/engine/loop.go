@@ -236,7 +236,7 @@ func (e *Engine) refused(ctx context.Context, w *world, inst *graft.Installation
 	}
 	e.log.Warn("installation refused", "addon", inst.Name, "installation", inst.ID, "reason", p.refusal)
 	e.metrics.operationRefused(purposeOf(inst))
-	if inst.Previous != nil {
+	if mayGoBack(inst) {
 		return again(e.goBack(ctx, inst, p.refusal, ""))
 	}
 	err := e.write(ctx, inst, graft.StatusFailed, &graft.StatusDetails{

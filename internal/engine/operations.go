@@ -268,7 +268,7 @@ func (e *Engine) giveUp(ctx context.Context, inst *graft.Installation, details *
 	if w, err := e.world(ctx); err == nil {
 		a := assess(w, inst, time.Now())
 		logs = e.lastLines(ctx, w, inst, a.details.FailedServices)
-		if inst.Previous != nil {
+		if mayGoBack(inst) {
 			return e.goBack(ctx, inst, details.Reason, logs)
 		}
 		if inst.Activated && a.status == graft.StatusPartiallyActive {
@@ -279,7 +279,7 @@ func (e *Engine) giveUp(ctx context.Context, inst *graft.Installation, details *
 			details.GaveUp = true
 			details.FailedServices, details.Services = a.details.FailedServices, a.details.Services
 		}
-	} else if inst.Previous != nil {
+	} else if mayGoBack(inst) {
 		return e.goBack(ctx, inst, details.Reason, "")
 	} else {
 		details.GaveUp = true

@@ -88,9 +88,6 @@ func (e *Engine) prepareUpgrade(ctx context.Context, id string, request graft.In
 		Upgrade: &graft.UpgradeStatus{From: from.Version, To: to.Version},
 	}
 	to.Previous = proven(from)
-	if to.Previous != nil && to.Previous.MarketplaceID == to.MarketplaceID {
-		to.Previous = nil // it is what comes back
-	}
 	u := &upgrade{from: from, to: &to}
 	u.w, u.unseen = e.world(ctx)
 	u.decision, err = e.decide(ctx, u.w, u.to, &request)
@@ -98,8 +95,12 @@ func (e *Engine) prepareUpgrade(ctx context.Context, id string, request graft.In
 }
 
 // proven returns the version to which an installation goes back if the next one
-// does not come up: the last one that did, if it is to run.
+// does not come up: the last one that did, if it is to run. On its way back, it is
+// the one that comes back.
 func proven(inst *graft.Installation) *graft.Pinned {
+	if gaveUp(inst) {
+		return nil
+	}
 	if inst.Previous != nil {
 		return inst.Previous
 	}
@@ -107,6 +108,12 @@ func proven(inst *graft.Installation) *graft.Pinned {
 		return inst.Pinned()
 	}
 	return nil
+}
+
+// mayGoBack is whether another version comes back if the one that an installation is
+// to run does not come up.
+func mayGoBack(inst *graft.Installation) bool {
+	return inst.Previous != nil && inst.Previous.MarketplaceID != inst.MarketplaceID
 }
 
 // setVersion changes what an installation is to run.
@@ -132,7 +139,7 @@ func (e *Engine) goBack(ctx context.Context, inst *graft.Installation, reason, l
 	}
 	ended.Outcome, ended.Reason, ended.Logs = graft.OutcomeRestored, reason, logs
 	e.metrics.takenBack(purposeUpgrade, graft.OutcomeRestored)
-	_, err := e.setVersion(ctx, inst, inst.Previous, nil, &graft.StatusDetails{Upgrade: &ended, FailedServices: []string{}},
+	_, err := e.setVersion(ctx, inst, inst.Previous, inst.Previous, &graft.StatusDetails{Upgrade: &ended, FailedServices: []string{}},
 		fmt.Sprintf("addon %s did not come up in version %s, and goes back to %s: %s", inst.Name, inst.Version, inst.Previous.Version, reason))
 	if err != nil {
 		e.log.Error("a version was not taken back", "installation", inst.ID, "error", err)
