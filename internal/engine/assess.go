@@ -109,6 +109,9 @@ func (a *assessment) services(w *world, inst *graft.Installation, now time.Time)
 	if u := a.details.Upgrade; u != nil && u.Outcome == "" {
 		done := *u
 		done.Outcome = graft.OutcomeDone
+		if done.Reason != "" { // the other one did not come up
+			done.Outcome = graft.OutcomeRestored
+		}
 		a.details.Upgrade = &done
 	}
 	if len(a.details.Withdrawn) > 0 {

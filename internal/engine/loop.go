@@ -239,6 +239,9 @@ func (e *Engine) refused(ctx context.Context, w *world, inst *graft.Installation
 	if mayGoBack(inst) {
 		return again(e.goBack(ctx, inst, p.refusal, ""))
 	}
+	if comesBack(inst) {
+		return again(e.keep(ctx, w, inst, p.refusal))
+	}
 	err := e.write(ctx, inst, graft.StatusFailed, &graft.StatusDetails{
 		Generation: inst.Generation, Outcome: graft.OutcomeRefused, Reason: p.refusal, GaveUp: true,
 		Waits: p.code != graft.CodeRefused, FailedServices: []string{}, // what another addon has is not taken later

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/graftplatform/graft"
 )
@@ -116,6 +117,30 @@ func mayGoBack(inst *graft.Installation) bool {
 	return inst.Previous != nil && inst.Previous.MarketplaceID != inst.MarketplaceID
 }
 
+// comesBack is whether the version that an installation is to run is one that has
+// been up before another one.
+func comesBack(inst *graft.Installation) bool { return inst.Previous != nil && !mayGoBack(inst) }
+
+// keep leaves the version that comes back as it is, though not all of it came up at
+// once: it had been up, so it is repaired from now on, service by service.
+func (e *Engine) keep(ctx context.Context, w *world, inst *graft.Installation, reason string) error {
+	a := assess(w, inst, time.Now())
+	a.details.Outcome, a.details.Reason, a.details.Step = graft.OutcomeDone, reason, ""
+	if u := inst.Details; u != nil && u.Upgrade != nil && u.Upgrade.Reason != "" {
+		ended := *u.Upgrade
+		ended.Outcome = graft.OutcomeNotRestored
+		a.details.Upgrade = &ended
+	}
+	if err := e.write(ctx, inst, a.status, &a.details, e.lastLines(ctx, w, inst, a.details.FailedServices)); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	delete(e.failures, inst.ID)
+	e.mu.Unlock()
+	e.poke()
+	return nil
+}
+
 // setVersion changes what an installation is to run.
 func (e *Engine) setVersion(ctx context.Context, from *graft.Installation, to, previous *graft.Pinned, details *graft.StatusDetails, why string) (*graft.Installation, error) {
 	inst, err := e.store.SetVersion(ctx, from.ID, from.Generation, to, previous, details)
@@ -137,7 +162,7 @@ func (e *Engine) goBack(ctx context.Context, inst *graft.Installation, reason, l
 	if inst.Details != nil && inst.Details.Upgrade != nil {
 		ended = *inst.Details.Upgrade
 	}
-	ended.Outcome, ended.Reason, ended.Logs = graft.OutcomeRestored, reason, logs
+	ended.Reason, ended.Logs = reason, logs // the outcome is known once it is back
 	e.metrics.takenBack(purposeUpgrade, graft.OutcomeRestored)
 	_, err := e.setVersion(ctx, inst, inst.Previous, inst.Previous, &graft.StatusDetails{Upgrade: &ended, FailedServices: []string{}},
 		fmt.Sprintf("addon %s did not come up in version %s, and goes back to %s: %s", inst.Name, inst.Version, inst.Previous.Version, reason))
