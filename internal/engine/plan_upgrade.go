@@ -98,6 +98,9 @@ func (p *plan) stepBack(w *world, s *chain, c *driver.Container, name string) {
 		s.add(operation{kind: opStop, target: c.Name, id: c.ID, grace: c.StopTimeout})
 	}
 	out := outgoingName(name, c.ID)
+	if c.State == driver.StateExited && !isOutgoing(c.Name) { // it is not to be started again when it comes back
+		out = endedName(name, c.ID)
+	}
 	if c.Name != out {
 		s.add(operation{kind: opRename, target: c.Name + " to " + out, id: c.ID, name: out})
 	}

@@ -208,6 +208,12 @@ func carried(before, now *graft.Consent, agreed []graft.Right) *graft.Consent {
 // version of its addon. No service can be called that.
 func outgoingName(name, id string) string { return name + outgoingInfix + short(id) }
 
-const outgoingInfix = ".graft-old-"
+// endedName is what one is called that had ended by itself by then.
+func endedName(name, id string) string { return name + endedInfix + short(id) }
+
+const (
+	outgoingInfix = ".graft-old-"
+	endedInfix    = ".graft-ended-"
+)
 
 func isOutgoing(name string) bool { return strings.Contains(name, outgoingInfix) }

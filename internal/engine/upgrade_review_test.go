@@ -372,6 +372,7 @@ func TestReviewWayBackOfACompletedJob(t *testing.T) {
 		addBadImage(h)
 		inst := h.install(suite("1.0.0", service("job", "j1", `"restart":"no"`), service("web", "w1")))
 		h.await(inst.ID, graft.StatusActive)
+		time.Sleep(10 * time.Second) // of the bubble
 		began := h.container("cluster_job").StartedAt
 		h.upgrade(inst.ID, suite("2.0.0", service("job", "j2", `"restart":"no"`), service("web", "bad")))
 		h.is(h.over(inst.ID), "1.0.0", graft.StatusActive, graft.OutcomeRestored)
