@@ -125,6 +125,9 @@ type plan struct {
 	code    graft.Code // what kind of refusal it is
 	stuck   string     // why a component can't come back for which a plugin made room
 	blocked []*want    // the services that it is about, of an installation that has been up
+	// stepped are the containers of another version, by id, that make room before
+	// anything starts.
+	stepped map[string]bool
 	// waiting is whom something waits for.
 	waiting string
 	// swaps are the components that step aside or come back.

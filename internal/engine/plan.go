@@ -97,6 +97,7 @@ func planUp(w *world, inst *graft.Installation) *plan {
 		return refusal(inst, graft.Errorf(p.code, "%s", p.refusal))
 	}
 	p.stepDropped(w)
+	p.stepColliding(w, wants)
 	p.start(w, wants)
 	p.retire(w, wants)
 	p.keepComponents(w, wants)

@@ -43,7 +43,9 @@ func (w *world) leaves(inst *graft.Installation, v *want, c *driver.Container) b
 func (p *plan) succeed(w *world, v *want, others []*driver.Container, after []int) int {
 	s := chain{p: p, after: after, cause: fmt.Sprintf("service %s goes to version %s", v.service.Name, p.installation.Version)}
 	for _, c := range others {
-		p.stepBack(w, &s, c, v.name)
+		if !p.stepped[c.ID] {
+			p.stepBack(w, &s, c, v.name)
+		}
 	}
 	id, target := p.containerOf(w, v)
 	if !v.fresh() && v.current.Name != v.name && isOutgoing(v.current.Name) {
@@ -116,6 +118,32 @@ func (p *plan) stepDropped(w *world) {
 		name := c.Labels[driver.ServiceLabel]
 		s := chain{p: p, after: p.all(), cause: fmt.Sprintf("version %s has no service %s", p.installation.Version, name)}
 		p.stepBack(w, &s, c, w.settings.prefixed(name))
+	}
+}
+
+// stepColliding takes those out of use before anything starts whose ports another
+// service of the version that is wanted publishes.
+func (p *plan) stepColliding(w *world, wants []*want) {
+	p.stepped = map[string]bool{}
+	after := p.all()
+	for _, v := range wants {
+		if v.component != nil || v.behind != nil {
+			continue
+		}
+		for _, c := range w.others(p.installation, v) {
+			i := slices.IndexFunc(wants, func(u *want) bool {
+				published, err := ports(u.service, u.component)
+				return err == nil && u != v && u.behind == nil && portsCollide(published, c.Ports)
+			})
+			if i < 0 || !c.Running() && c.State != driver.StateRestarting {
+				continue
+			}
+			p.stepped[c.ID] = true
+			s := chain{p: p, after: after, cause: fmt.Sprintf("service %s is to have its port", wants[i].service.Name)}
+			from := len(p.operations)
+			p.stepBack(w, &s, c, v.name)
+			p.group(from, v.service.Name)
+		}
 	}
 }
 
