@@ -31,7 +31,7 @@ type UpgradeStatus struct {
 	To   string `json:"to"`
 	// Outcome is empty until it is known. OutcomeRestored: the version From runs
 	// again, as it did before; OutcomeNotRestored: it was to, and not all of it came
-	// up.
+	// up, or nothing was there to come back.
 	Outcome Outcome `json:"outcome,omitempty"`
 	// Reason is why To did not come up, also while From is on its way back.
 	Reason string `json:"reason,omitempty"`

@@ -245,7 +245,7 @@ func (e *Engine) refused(ctx context.Context, w *world, inst *graft.Installation
 	err := e.write(ctx, inst, graft.StatusFailed, &graft.StatusDetails{
 		Generation: inst.Generation, Outcome: graft.OutcomeRefused, Reason: p.refusal, GaveUp: true,
 		Waits: p.code != graft.CodeRefused, FailedServices: []string{}, // what another addon has is not taken later
-
+		Upgrade: failedUpgrade(inst, p.refusal, ""),
 	}, inst.Logs)
 	if err == nil {
 		e.poke()

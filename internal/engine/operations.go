@@ -279,7 +279,7 @@ func (e *Engine) giveUp(ctx context.Context, inst *graft.Installation, details *
 			a.details.Withdrawn = w.outOfPlace(inst, graft.Withdrawal{Reason: details.Reason, RetryAt: details.RetryAt})
 			details = &a.details
 		} else {
-			details.GaveUp = true
+			details.GaveUp, details.Upgrade = true, failedUpgrade(inst, details.Reason, logs)
 			details.FailedServices, details.Services = a.details.FailedServices, a.details.Services
 		}
 	} else if mayGoBack(inst) {

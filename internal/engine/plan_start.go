@@ -37,14 +37,14 @@ func (p *plan) start(w *world, wants []*want) {
 				last[v.service.Name] = i
 			}
 		case cause != "":
-			id := v.name
+			id, target := p.containerOf(w, v)
 			if !v.fresh() {
-				id, after = v.current.ID, p.repair(w, v, after)
+				target, after = v.name, p.repair(w, v, after)
 			}
-			last[v.service.Name] = p.add(operation{kind: opStart, target: v.name, id: id, cause: cause, after: after})
+			last[v.service.Name] = p.add(operation{kind: opStart, target: target, id: id, cause: cause, after: after})
 			if p.mustProve(v) {
 				s := chain{p: p, cause: cause, after: []int{last[v.service.Name]}}
-				s.prove(v, id, v.name, 0)
+				s.prove(v, id, target, 0)
 				last[v.service.Name] = len(p.operations) - 1
 			}
 		case !v.fresh():

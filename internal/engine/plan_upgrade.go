@@ -177,16 +177,23 @@ func (p *plan) retire(w *world, wants []*want) {
 		for _, c := range others {
 			s.add(operation{kind: opRemove, target: outgoingName(v.name, c.ID), id: c.ID})
 		}
-		if id, name := p.containerOf(w, v); len(others) > 0 && name != v.name {
+		if id, name := p.containerOf(w, v); (len(others) > 0 || v.fresh()) && name != v.name {
 			s.add(operation{kind: opRename, target: name + " to " + v.name, id: id, name: v.name})
 		}
 	}
 }
 
+// leavesName is whether a name is that of a container whose service the version that
+// is wanted does not have: "web" and "cluster_web" are called the same here.
+func (w *world) leavesName(inst *graft.Installation, name string) bool {
+	holder := w.container(name)
+	return holder != nil && !settled(inst) && w.owned(holder.Labels, inst.ID) && inst.Service(holder.Labels[driver.ServiceLabel]) == nil
+}
+
 // newName is what a container is called that is yet to be created: its name, or
 // another one while somebody who makes room for it has that.
 func (w *world) newName(inst *graft.Installation, v *want) string {
-	if v.component == nil && len(w.others(inst, v)) == 0 {
+	if v.component == nil && len(w.others(inst, v)) == 0 && !w.leavesName(inst, v.name) {
 		return v.name
 	}
 	name := incomingName(v.name, inst.ID)

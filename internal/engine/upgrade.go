@@ -141,6 +141,19 @@ func (e *Engine) keep(ctx context.Context, w *world, inst *graft.Installation, r
 	return nil
 }
 
+// failedUpgrade is how an upgrade ended after which no version is left that could
+// come back; nil if there was none.
+func failedUpgrade(inst *graft.Installation, reason, logs string) *graft.UpgradeStatus {
+	if inst.Details == nil || inst.Details.Generation != inst.Generation || inst.Details.Upgrade == nil {
+		return nil
+	}
+	ended := *inst.Details.Upgrade
+	if ended.Outcome == "" {
+		ended.Outcome, ended.Reason, ended.Logs = graft.OutcomeNotRestored, reason, logs
+	}
+	return &ended
+}
+
 // setVersion changes what an installation is to run.
 func (e *Engine) setVersion(ctx context.Context, from *graft.Installation, to, previous *graft.Pinned, details *graft.StatusDetails, why string) (*graft.Installation, error) {
 	inst, err := e.store.SetVersion(ctx, from.ID, from.Generation, to, previous, details)
