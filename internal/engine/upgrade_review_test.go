@@ -882,3 +882,73 @@ func TestReviewUpgradeOfWhatIsPartiallyActive(t *testing.T) {
 		h.nothingLeft(before)
 	})
 }
+
+// The engine is killed at each step of several upgrades.
+func TestReviewKilledMeanwhile(t *testing.T) {
+	t.Parallel()
+	a, b := `"ports":{"80":"8080"}`, `"ports":{"80":"8081"}`
+	for name, x := range map[string]struct {
+		from, to   string
+		good       bool
+		before, by map[string]string
+	}{
+		"ports": {suite("1.0.0", service("a", "a1", a), service("b", "b1", b)), suite("2.0.0", service("a", "a2", b), service("b", "b2", a)), true,
+			nil, map[string]string{"a": "a2", "b": "b2"}},
+		"ports, and back": {suite("1.0.0", service("a", "a1", a), service("b", "b1", b)), suite("2.0.0", service("a", "a2", b), service("b", "bad", a)), false,
+			map[string]string{"a": "a1", "b": "b1"}, nil},
+		"renamed, and back": {suite("1.0.0", service("a", "a1", a)), suite("2.0.0", service("b", "bad", a)), false,
+			map[string]string{"a": "a1"}, nil},
+		"prefixed, and back": {suite("1.0.0", service("a", "a1", a)), suite("2.0.0", service("cluster_a", "bad", a)), false,
+			map[string]string{"a": "a1"}, nil},
+		"new, and back": {suite("1.0.0", service("a", "a1")), suite("2.0.0", service("a", "a1"), service("b", "bad", a)), false,
+			map[string]string{"a": "a1"}, nil},
+		"no plugin": {suite("1.0.0", service("cluster_scheduler", "p1"), service("a", "a1")), suite("2.0.0", service("a", "a2")), true,
+			nil, map[string]string{"a": "a2"}},
+		"no plugin, and back": {suite("1.0.0", service("cluster_scheduler", "p1"), service("a", "a1")), suite("2.0.0", service("a", "bad")), false,
+			map[string]string{"a": "a1", "scheduler": "p1"}, nil},
+		"a plugin, and back": {suite("1.0.0", service("a", "a1")), suite("2.0.0", service("cluster_scheduler", "p1"), service("a", "bad", `"depends_on":["cluster_scheduler"]`)), false,
+			map[string]string{"a": "a1"}, nil},
+		"health": {suite("1.0.0", service("db", "d1", aliveCheck), service("web", "w1", afterDB)), suite("2.0.0", service("db", "d2", aliveCheck), service("web", "w2", afterDB)), true,
+			nil, map[string]string{"db": "d2", "web": "w2"}},
+		"a job, and back": {suite("1.0.0", service("job", "j1"), service("web", "w1", afterJob)), suite("2.0.0", service("job", "j2"), service("web", "bad", afterJob)), false,
+			map[string]string{"job": "j1 exited", "web": "w1"}, nil},
+	} {
+		for step := 1; step <= 36; step += every {
+			t.Run(fmt.Sprint(name, "/", step), func(t *testing.T) {
+				t.Parallel()
+				run(t, func(h *harness) {
+					addBadImage(h)
+					addJob(h)
+					h.driver.AddContainer(schedulerComponent())
+					before := h.snapshot()
+					inst := h.install(x.from)
+					h.await(inst.ID, graft.StatusActive)
+					time.Sleep(10 * time.Second)
+					h.atStep(step, func() {
+						h.cancel()
+						go func() {
+							<-h.ended
+							h.start()
+						}()
+					})
+					h.upgrade(inst.ID, x.to)
+					time.Sleep(5 * time.Minute)
+					h.driver.AfterCall(nil)
+					if x.good {
+						h.is(h.over(inst.ID), "2.0.0", graft.StatusActive, graft.OutcomeDone)
+						h.exactly(inst.ID, x.by)
+					} else {
+						h.is(h.over(inst.ID), "1.0.0", graft.StatusActive, graft.OutcomeRestored)
+						h.exactly(inst.ID, x.before)
+					}
+					if drift := h.told(graft.EventDrift, graft.EventComponent); len(drift) > 0 {
+						t.Errorf("drift: %v", drift)
+					}
+					h.delete(inst.ID)
+					time.Sleep(time.Minute)
+					h.nothingLeft(before)
+				})
+			})
+		}
+	}
+}
