@@ -66,7 +66,7 @@ type Installation struct {
 	// Activated is whether it ever was active or partially active.
 	Activated bool `json:"-"`
 	// Previous is the version that comes back if the one that it is to run does not
-	// come up; nil: none does.
+	// come up; nil: none does. It is that very version if it is what comes back.
 	Previous *Pinned `json:"-"`
 
 	Status  InstallationStatus `json:"status"`

@@ -30,9 +30,11 @@ type UpgradeStatus struct {
 	From string `json:"from"` // version
 	To   string `json:"to"`
 	// Outcome is empty until it is known. OutcomeRestored: the version From runs
-	// again, as it did before.
+	// again, as it did before; OutcomeNotRestored: it was to, and not all of it came
+	// up, or nothing was there to come back.
 	Outcome Outcome `json:"outcome,omitempty"`
-	Reason  string  `json:"reason,omitempty"`
+	// Reason is why To did not come up, also while From is on its way back.
+	Reason string `json:"reason,omitempty"`
 	// Logs has the last lines of the services that failed, as Installation has them.
 	Logs string `json:"logs,omitempty"`
 }

@@ -111,6 +111,10 @@ func upgradeText(u *graft.UpgradeStatus) string {
 		return ""
 	case u.Outcome == graft.OutcomeRestored:
 		return fmt.Sprintf("to %s failed, %s runs again: %s", u.To, u.From, u.Reason)
+	case u.Outcome == graft.OutcomeNotRestored:
+		return fmt.Sprintf("to %s failed, and not all of %s came back: %s", u.To, u.From, u.Reason)
+	case u.Reason != "":
+		return fmt.Sprintf("to %s failed, %s comes back: %s", u.To, u.From, u.Reason)
 	}
 	return fmt.Sprintf("from %s to %s: %s", u.From, u.To, orWord(string(u.Outcome), "under way"))
 }

@@ -124,6 +124,9 @@ func (a *assessment) upgraded() {
 	if u := a.details.Upgrade; u != nil && u.Outcome == "" && !slices.ContainsFunc(a.details.Services, waits) {
 		done := *u
 		done.Outcome = graft.OutcomeDone
+		if done.Reason != "" { // the other one did not come up
+			done.Outcome = graft.OutcomeRestored
+		}
 		a.details.Upgrade = &done
 	}
 }

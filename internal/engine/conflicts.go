@@ -129,34 +129,77 @@ func (c *conflicts) reserved(port driver.Port) *graft.Installation {
 	}
 	for i := range c.w.installs {
 		other := &c.w.installs[i]
-		before := settled(other) || other.Status == graft.StatusInstalling && newer(c.inst, other)
+		before := settled(other) || other.Previous != nil || other.Status == graft.StatusInstalling && newer(c.inst, other)
 		if other.ID == c.inst.ID || !wantsUp(other) || !before {
 			continue
 		}
 		containers := c.w.containersOf(other.ID)
 		for j := range other.Services {
 			service := &other.Services[j]
-			plugin := c.w.component(service.Name) != nil || c.w.aside(service.Name) != nil
-			if plugin || currentOf(containers, service, other.Images[service.Name]) != nil {
-				continue // who has a component's ports is another question; what a container has is seen
-			}
-			published, err := ports(service, nil)
-			if err == nil && slices.ContainsFunc(published, func(p driver.Port) bool { return collide(port, p) }) {
+			// What a container has is seen.
+			if currentOf(containers, service, other.Images[service.Name]) == nil && c.publishes(service, port) {
 				return other
 			}
 		}
+		if c.mayPublish(other.Previous, port) {
+			return other
+		}
 	}
 	return nil
+}
+
+// mayPublish is whether a version that may come back publishes a port. Its
+// containers may just not run.
+func (c *conflicts) mayPublish(version *graft.Pinned, port driver.Port) bool {
+	if version == nil {
+		return false
+	}
+	for i := range version.Services {
+		if c.publishes(&version.Services[i], port) {
+			return true
+		}
+	}
+	return false
+}
+
+// publishes is whether a service publishes a port by itself. Who has a component's
+// ports is another question.
+func (c *conflicts) publishes(service *graft.Service, port driver.Port) bool {
+	if c.w.component(service.Name) != nil || c.w.aside(service.Name) != nil {
+		return false
+	}
+	published, err := ports(service, nil)
+	return err == nil && slices.ContainsFunc(published, func(p driver.Port) bool { return collide(port, p) })
 }
 
 // nameHolder returns somebody else's container that has v's name, nil if there
 // is none.
 func (c *conflicts) nameHolder(v *want) *driver.Container {
 	holder := c.w.container(v.name)
+	if holder == nil && v.component == nil && v.fresh() {
+		holder = c.between(v.name)
+	}
 	if holder == nil || c.w.owned(holder.Labels, c.inst.ID) || v.isReplacedBy(c.w, holder) {
 		return nil
 	}
 	return holder
+}
+
+// between returns another addon's container that is to have a name and has another
+// one for the time of an upgrade, nil if there is none.
+func (c *conflicts) between(name string) *driver.Container {
+	for i := range c.w.installs {
+		other := &c.w.installs[i]
+		if other.ID == c.inst.ID || other.Previous == nil || !wantsUp(other) {
+			continue
+		}
+		for _, k := range c.w.containersOf(other.ID) {
+			if k.Labels[driver.ComponentLabel] == "" && c.w.settings.prefixed(k.Labels[driver.ServiceLabel]) == name {
+				return k
+			}
+		}
+	}
+	return nil
 }
 
 // networks notes networks of the addon's names that are not the addon's.

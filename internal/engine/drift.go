@@ -58,6 +58,9 @@ func (p *plan) noteServiceDrift(w *world, v *want, endpoints []driver.Endpoint) 
 		p.drifted(v, "its container is gone or is not as it should be; it is made again")
 		return
 	}
+	if isOutgoing(c.Name) { // that was us
+		return
+	}
 	if c.Name != v.name && (v.component != nil || w.container(v.name) == nil) {
 		p.drifted(v, "somebody renamed its container to %s", c.Name)
 	}

@@ -236,13 +236,16 @@ func (e *Engine) refused(ctx context.Context, w *world, inst *graft.Installation
 	}
 	e.log.Warn("installation refused", "addon", inst.Name, "installation", inst.ID, "reason", p.refusal)
 	e.metrics.operationRefused(purposeOf(inst))
-	if inst.Previous != nil {
+	if mayGoBack(inst) {
 		return again(e.goBack(ctx, inst, p.refusal, ""))
+	}
+	if comesBack(inst) {
+		return again(e.keep(ctx, w, inst, p.refusal))
 	}
 	err := e.write(ctx, inst, graft.StatusFailed, &graft.StatusDetails{
 		Generation: inst.Generation, Outcome: graft.OutcomeRefused, Reason: p.refusal, GaveUp: true,
 		Waits: p.code != graft.CodeRefused, FailedServices: []string{}, // what another addon has is not taken later
-
+		Upgrade: failedUpgrade(inst, p.refusal, ""),
 	}, inst.Logs)
 	if err == nil {
 		e.poke()

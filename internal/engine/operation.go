@@ -74,6 +74,7 @@ type operation struct {
 	stableFor time.Duration // how long a container without a health check must run
 	stays     bool          // so must one with a health check
 	restarts  int           // how often it had been restarted before
+	mayEnd    bool          // it may have come to a good end
 	grace     time.Duration // how long the container may take to stop
 	shared    bool          // of a network: one that others made will do
 	restores  bool          // the component is back once this is done
@@ -124,6 +125,9 @@ type plan struct {
 	code    graft.Code // what kind of refusal it is
 	stuck   string     // why a component can't come back for which a plugin made room
 	blocked []*want    // the services that it is about, of an installation that has been up
+	// stepped are the containers of another version, by id, that make room before
+	// anything starts.
+	stepped map[string]bool
 	// waiting is whom something waits for.
 	waiting string
 	// swaps are the components that step aside or come back.

@@ -262,24 +262,27 @@ func stuck(details *graft.StatusDetails, reason string) {
 // while they are still there. The next plan takes everything back. One that was
 // up before, and of which something is, keeps that: what is not in its place is
 // withdrawn, and the rest is repaired. One that is on its way to another version
-// goes back.
+// goes back, and what comes back stays.
 func (e *Engine) giveUp(ctx context.Context, inst *graft.Installation, details *graft.StatusDetails) error {
 	status, logs := graft.StatusFailed, inst.Logs
 	if w, err := e.world(ctx); err == nil {
 		a := assess(w, inst, time.Now())
 		logs = e.lastLines(ctx, w, inst, a.details.FailedServices)
-		if inst.Previous != nil {
+		if mayGoBack(inst) {
 			return e.goBack(ctx, inst, details.Reason, logs)
+		}
+		if comesBack(inst) {
+			return e.keep(ctx, w, inst, details.Reason)
 		}
 		if inst.Activated && a.status == graft.StatusPartiallyActive {
 			status, a.details.Reason = a.status, details.Reason
 			a.details.Withdrawn = w.outOfPlace(inst, graft.Withdrawal{Reason: details.Reason, RetryAt: details.RetryAt})
 			details = &a.details
 		} else {
-			details.GaveUp = true
+			details.GaveUp, details.Upgrade = true, failedUpgrade(inst, details.Reason, logs)
 			details.FailedServices, details.Services = a.details.FailedServices, a.details.Services
 		}
-	} else if inst.Previous != nil {
+	} else if mayGoBack(inst) {
 		return e.goBack(ctx, inst, details.Reason, "")
 	} else {
 		details.GaveUp = true

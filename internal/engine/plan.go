@@ -81,14 +81,23 @@ func planUp(w *world, inst *graft.Installation) *plan {
 		}
 	}
 	p.touches(w, wants)
-	p.withdraw(w)
+	if p.apart {
+		p.withdraw(w)
+	}
 	p.removeStrays(w, wants)
 	p.prepare(w, wants)
 	p.reconnect(w, wants)
 	if err := p.create(w, wants); err != nil {
 		return refusal(inst, err)
 	}
+	if !p.apart { // of another version: it stays until all is at hand
+		p.withdraw(w)
+	}
+	if !p.apart && p.refusal != "" { // what was up goes on as it is
+		return refusal(inst, graft.Errorf(p.code, "%s", p.refusal))
+	}
 	p.stepDropped(w)
+	p.stepColliding(w, wants)
 	p.start(w, wants)
 	p.retire(w, wants)
 	p.keepComponents(w, wants)
@@ -108,12 +117,21 @@ func (p *plan) withdraw(w *world) {
 	for _, swap := range w.swapsOf(p.installation.ID) {
 		if leavesPlace(p.installation, swap.Service) {
 			from := len(p.operations)
+			var after []int
+			if !p.apart {
+				after = p.all()
+			}
 			before := p.refusal
 			cause := fmt.Sprintf("service %s could not stay in its place", swap.Service)
 			if p.installation.Service(swap.Service) == nil {
 				cause = fmt.Sprintf("%s has no service %s", versionText(p.installation), swap.Service)
 			}
 			p.putBack(w, swap, &containers, cause)
+			for i := from; i < len(p.operations); i++ {
+				if len(p.operations[i].after) == 0 {
+					p.operations[i].after = after
+				}
+			}
 			if p.refusal != before && p.stuck == "" {
 				p.stuck = p.refusal
 			}

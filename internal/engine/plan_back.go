@@ -245,7 +245,7 @@ func (b *back) rename() {
 		}
 		if c.Name == name {
 			out := incomingName(name, b.p.installation.ID)
-			if b.w.container(out) != nil { // of another version
+			if b.w.container(out) != nil || b.p.createsContainer(out) { // of another version
 				out = outgoingName(name, c.ID)
 			}
 			b.begin(operation{kind: opRename, target: c.Name + " to " + out, id: c.ID, name: out})

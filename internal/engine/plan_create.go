@@ -117,6 +117,11 @@ func (p *plan) creates(network string) bool {
 	})
 }
 
+// createsContainer is whether a container of that name is created by the plan.
+func (p *plan) createsContainer(name string) bool {
+	return slices.ContainsFunc(p.operations, func(o operation) bool { return o.kind == opCreate && o.target == name })
+}
+
 // create adds the containers, all of them before any is started. A plugin is
 // created under another name, for the component still has its own.
 func (p *plan) create(w *world, wants []*want) error {

@@ -24,7 +24,7 @@ func (p *plan) start(w *world, wants []*want) {
 		after, cause := slices.Clone(created[v]), startCause(w, v)
 		if cause != "" { // one that runs already awaits nobody
 			for _, name := range sortedKeys(v.service.DependsOn) {
-				if i, ok := p.dependency(wants, name, v.service.DependsOn[name].Condition, last, waits); ok {
+				if i, ok := p.dependency(w, wants, name, v.service.DependsOn[name].Condition, last, waits); ok {
 					after = append(after, i)
 				}
 			}
@@ -37,20 +37,30 @@ func (p *plan) start(w *world, wants []*want) {
 				last[v.service.Name] = i
 			}
 		case cause != "":
-			id := v.name
+			id, target := p.containerOf(w, v)
 			if !v.fresh() {
-				id, after = v.current.ID, p.repair(w, v, after)
+				target, after = v.name, p.repair(w, v, after)
 			}
-			last[v.service.Name] = p.add(operation{kind: opStart, target: v.name, id: id, cause: cause, after: after})
+			last[v.service.Name] = p.add(operation{kind: opStart, target: target, id: id, cause: cause, after: after})
+			if p.mustProve(v) {
+				s := chain{p: p, cause: cause, after: []int{last[v.service.Name]}}
+				s.prove(v, id, target, 0)
+				last[v.service.Name] = len(p.operations) - 1
+			}
 		case !v.fresh():
-			p.repair(w, v, after)
+			after = p.repair(w, v, after)
+			if c := v.current; p.mustProve(v) && !w.passedGate(c) && !reached(c, graft.ServiceCompleted) {
+				s := chain{p: p, cause: fmt.Sprintf("service %s is new in version %s", v.service.Name, p.installation.Version), after: after}
+				s.prove(v, c.ID, c.Name, c.Restarts)
+				last[v.service.Name] = len(p.operations) - 1
+			}
 		}
 		p.group(from, v.service.Name)
 	}
 }
 
 // dependency returns the operation that a dependant has to await, if any.
-func (p *plan) dependency(wants []*want, name, condition string, last, waits map[string]int) (int, bool) {
+func (p *plan) dependency(w *world, wants []*want, name, condition string, last, waits map[string]int) (int, bool) {
 	started, starting := last[name]
 	if condition != graft.ServiceHealthy && condition != graft.ServiceCompleted {
 		return started, starting
@@ -65,8 +75,12 @@ func (p *plan) dependency(wants []*want, name, condition string, last, waits map
 	if !starting && reached(wants[i].current, condition) {
 		return 0, false
 	}
+	id, target := wants[i].name, wants[i].name // which a plugin has by then
+	if wants[i].component == nil {
+		id, target = p.containerOf(w, wants[i])
+	}
 	o := operation{
-		kind: opWait, target: wants[i].name, id: wants[i].name, until: condition,
+		kind: opWait, target: target, id: id, until: condition,
 		cause: fmt.Sprintf("others depend on service %s: %s", name, condition),
 	}
 	if !p.apart {

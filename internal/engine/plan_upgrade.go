@@ -43,18 +43,21 @@ func (w *world) leaves(inst *graft.Installation, v *want, c *driver.Container) b
 func (p *plan) succeed(w *world, v *want, others []*driver.Container, after []int) int {
 	s := chain{p: p, after: after, cause: changeCause(p.installation, v)}
 	for _, c := range others {
-		s.stepBack(c, v.name)
+		if !p.stepped[c.ID] {
+			s.stepBack(c, v.name)
+		}
 	}
 	id, target := p.containerOf(w, v)
 	if !v.fresh() && !samePolicy(v.current.RestartPolicy, v.policy) {
 		s.add(operation{kind: opPolicy, target: target + " to " + v.policy, id: id, policy: v.policy})
 	}
+	restarts := 0
 	if startCause(w, v) != "" {
 		s.add(operation{kind: opStart, target: target, id: id})
+	} else {
+		restarts = v.current.Restarts
 	}
-	if v.policy == "always" || v.policy == "unless-stopped" { // another one may end
-		s.add(operation{kind: opWait, target: target, id: id, until: untilStable, stableFor: stableTime(v.service)})
-	}
+	s.prove(v, id, target, restarts)
 	return len(p.operations) - 1
 }
 
@@ -72,6 +75,26 @@ func changeCause(inst *graft.Installation, v *want) string {
 		return fmt.Sprintf("service %s goes back to %s", v.service.Name, versionText(inst))
 	}
 	return fmt.Sprintf("service %s goes to %s", v.service.Name, versionText(inst))
+}
+
+// mustProve is whether a service has to stay up before the version that would come
+// back is given up: that does not have it as it is.
+func (p *plan) mustProve(v *want) bool {
+	previous := p.installation.Previous
+	if previous == nil || p.apart {
+		return false
+	}
+	before := previous.Service(v.service.Name)
+	return before == nil ||
+		specDigest(before, previous.Images[before.Name]) != specDigest(v.service, p.installation.Images[v.service.Name])
+}
+
+// prove adds that a container stays up. A job may end, if it does so well.
+func (s *chain) prove(v *want, id, target string, restarts int) {
+	s.add(operation{
+		kind: opWait, target: target, id: id, until: untilStable, stableFor: stableTime(v.service), restarts: restarts,
+		mayEnd: v.policy != "always" && v.policy != "unless-stopped",
+	})
 }
 
 // containerOf returns the id and name of a service's container, be it one that is
@@ -92,13 +115,22 @@ func (s *chain) stepBack(c *driver.Container, name string) {
 	if c.State == driver.StateRestarting { // it can't be renamed, and has nothing to end
 		s.add(operation{kind: opStop, target: c.Name, id: c.ID, grace: c.StopTimeout})
 	}
-	out := outgoingName(name, c.ID)
+	out := steppedName(c, name)
 	if c.Name != out {
 		s.add(operation{kind: opRename, target: c.Name + " to " + out, id: c.ID, name: out})
 	}
 	if c.Running() && c.State != driver.StateRestarting {
 		s.add(operation{kind: opStop, target: out, id: c.ID, grace: c.StopTimeout})
 	}
+}
+
+// steppedName is what a container of that name is called once it stepped back. One
+// that had come to its end is not to be started again when it comes back.
+func steppedName(c *driver.Container, name string) string {
+	if c.State == driver.StateExited && !isOutgoing(c.Name) {
+		return endedName(name, c.ID)
+	}
+	return outgoingName(name, c.ID)
 }
 
 // stepDropped takes the containers out of use whose service the version that is
@@ -108,6 +140,32 @@ func (p *plan) stepDropped(w *world) {
 		name := c.Labels[driver.ServiceLabel]
 		s := chain{p: p, after: p.all(), cause: fmt.Sprintf("%s has no service %s", versionText(p.installation), name)}
 		s.stepBack(c, w.settings.prefixed(name))
+	}
+}
+
+// stepColliding takes those out of use before anything starts whose ports another
+// service of the version that is wanted publishes.
+func (p *plan) stepColliding(w *world, wants []*want) {
+	p.stepped = map[string]bool{}
+	after := p.all()
+	for _, v := range wants {
+		if v.component != nil || v.behind != nil {
+			continue
+		}
+		for _, c := range w.others(p.installation, v) {
+			i := slices.IndexFunc(wants, func(u *want) bool {
+				published, err := ports(u.service, u.component)
+				return err == nil && u != v && u.behind == nil && portsCollide(published, c.Ports)
+			})
+			if i < 0 || !c.Running() && c.State != driver.StateRestarting {
+				continue
+			}
+			p.stepped[c.ID] = true
+			s := chain{p: p, after: after, cause: fmt.Sprintf("service %s is to have its port", wants[i].service.Name)}
+			from := len(p.operations)
+			s.stepBack(c, v.name)
+			p.group(from, v.service.Name)
+		}
 	}
 }
 
@@ -130,8 +188,8 @@ func (p *plan) retire(w *world, wants []*want) {
 	after := p.all()
 	cause := fmt.Sprintf("%s has come up", versionText(p.installation))
 	for _, c := range p.dropped(w) {
-		name := outgoingName(w.settings.prefixed(c.Labels[driver.ServiceLabel]), c.ID)
-		p.add(operation{kind: opRemove, target: name, id: c.ID, cause: cause, after: after})
+		name := w.settings.prefixed(c.Labels[driver.ServiceLabel])
+		p.add(operation{kind: opRemove, target: steppedName(c, name), id: c.ID, cause: cause, after: after})
 	}
 	for _, v := range wants {
 		if v.component != nil || v.behind != nil {
@@ -140,18 +198,25 @@ func (p *plan) retire(w *world, wants []*want) {
 		s := chain{p: p, after: after, cause: cause}
 		others := w.others(p.installation, v)
 		for _, c := range others {
-			s.add(operation{kind: opRemove, target: outgoingName(v.name, c.ID), id: c.ID})
+			s.add(operation{kind: opRemove, target: steppedName(c, v.name), id: c.ID})
 		}
-		if id, name := p.containerOf(w, v); len(others) > 0 && name != v.name {
+		if id, name := p.containerOf(w, v); (len(others) > 0 || v.fresh()) && name != v.name {
 			s.add(operation{kind: opRename, target: name + " to " + v.name, id: id, name: v.name})
 		}
 	}
 }
 
+// leavesName is whether a name is that of a container whose service the version that
+// is wanted does not have: "web" and "cluster_web" are called the same here.
+func (w *world) leavesName(inst *graft.Installation, name string) bool {
+	holder := w.container(name)
+	return holder != nil && !settled(inst) && w.owned(holder.Labels, inst.ID) && inst.Service(holder.Labels[driver.ServiceLabel]) == nil
+}
+
 // newName is what a container is called that is yet to be created: its name, or
 // another one while somebody who makes room for it has that.
 func (w *world) newName(inst *graft.Installation, v *want) string {
-	if v.component == nil && len(w.others(inst, v)) == 0 {
+	if v.component == nil && len(w.others(inst, v)) == 0 && !w.leavesName(inst, v.name) {
 		return v.name
 	}
 	name := incomingName(v.name, inst.ID)

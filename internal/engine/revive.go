@@ -32,7 +32,9 @@ func (e *Engine) revive(ctx context.Context, w *world, inst *graft.Installation)
 	case !inst.Details.Waits, planUp(w, inst).refusal != "":
 		return time.Time{}
 	}
-	err := e.write(ctx, inst, graft.StatusInstalling, &graft.StatusDetails{Generation: inst.Generation, FailedServices: []string{}}, inst.Logs)
+	err := e.write(ctx, inst, graft.StatusInstalling, &graft.StatusDetails{
+		Generation: inst.Generation, FailedServices: []string{}, Upgrade: inst.Details.Upgrade,
+	}, inst.Logs)
 	if err == nil {
 		e.poke()
 	}

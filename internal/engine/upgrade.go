@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/graftplatform/graft"
 )
@@ -88,9 +89,6 @@ func (e *Engine) prepareUpgrade(ctx context.Context, id string, request graft.In
 		Upgrade: &graft.UpgradeStatus{From: from.Version, To: to.Version},
 	}
 	to.Previous = proven(from)
-	if to.Previous != nil && to.Previous.MarketplaceID == to.MarketplaceID {
-		to.Previous = nil // it is what comes back
-	}
 	u := &upgrade{from: from, to: &to}
 	u.w, u.unseen = e.world(ctx)
 	u.decision, err = e.decide(ctx, u.w, u.to, &request)
@@ -98,8 +96,12 @@ func (e *Engine) prepareUpgrade(ctx context.Context, id string, request graft.In
 }
 
 // proven returns the version to which an installation goes back if the next one
-// does not come up: the last one that did, if it is to run.
+// does not come up: the last one that did, if it is to run. On its way back, it is
+// the one that comes back.
 func proven(inst *graft.Installation) *graft.Pinned {
+	if gaveUp(inst) {
+		return nil
+	}
 	if inst.Previous != nil {
 		return inst.Previous
 	}
@@ -107,6 +109,49 @@ func proven(inst *graft.Installation) *graft.Pinned {
 		return inst.Pinned()
 	}
 	return nil
+}
+
+// mayGoBack is whether another version comes back if the one that an installation is
+// to run does not come up.
+func mayGoBack(inst *graft.Installation) bool {
+	return inst.Previous != nil && inst.Previous.MarketplaceID != inst.MarketplaceID
+}
+
+// comesBack is whether the version that an installation is to run is one that has
+// been up before another one.
+func comesBack(inst *graft.Installation) bool { return inst.Previous != nil && !mayGoBack(inst) }
+
+// keep leaves the version that comes back as it is, though not all of it came up at
+// once: it had been up, so it is repaired from now on, service by service.
+func (e *Engine) keep(ctx context.Context, w *world, inst *graft.Installation, reason string) error {
+	a := assess(w, inst, time.Now())
+	a.details.Outcome, a.details.Reason, a.details.Step = graft.OutcomeDone, reason, ""
+	if u := inst.Details; u != nil && u.Upgrade != nil && u.Upgrade.Reason != "" {
+		ended := *u.Upgrade
+		ended.Outcome = graft.OutcomeNotRestored
+		a.details.Upgrade = &ended
+	}
+	if err := e.write(ctx, inst, a.status, &a.details, e.lastLines(ctx, w, inst, a.details.FailedServices)); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	delete(e.failures, inst.ID)
+	e.mu.Unlock()
+	e.poke()
+	return nil
+}
+
+// failedUpgrade is how an upgrade ended after which no version is left that could
+// come back; nil if there was none.
+func failedUpgrade(inst *graft.Installation, reason, logs string) *graft.UpgradeStatus {
+	if inst.Details == nil || inst.Details.Generation != inst.Generation || inst.Details.Upgrade == nil {
+		return nil
+	}
+	ended := *inst.Details.Upgrade
+	if ended.Outcome == "" {
+		ended.Outcome, ended.Reason, ended.Logs = graft.OutcomeNotRestored, reason, logs
+	}
+	return &ended
 }
 
 // setVersion changes what an installation is to run.
@@ -130,9 +175,9 @@ func (e *Engine) goBack(ctx context.Context, inst *graft.Installation, reason, l
 	if inst.Details != nil && inst.Details.Upgrade != nil {
 		ended = *inst.Details.Upgrade
 	}
-	ended.Outcome, ended.Reason, ended.Logs = graft.OutcomeRestored, reason, logs
+	ended.Reason, ended.Logs = reason, logs // the outcome is known once it is back
 	e.metrics.takenBack(purposeUpgrade, graft.OutcomeRestored)
-	_, err := e.setVersion(ctx, inst, inst.Previous, nil, &graft.StatusDetails{Upgrade: &ended, FailedServices: []string{}},
+	_, err := e.setVersion(ctx, inst, inst.Previous, inst.Previous, &graft.StatusDetails{Upgrade: &ended, FailedServices: []string{}},
 		fmt.Sprintf("addon %s did not come up in version %s, and goes back to %s: %s", inst.Name, inst.Version, inst.Previous.Version, reason))
 	if err != nil {
 		e.log.Error("a version was not taken back", "installation", inst.ID, "error", err)
@@ -176,6 +221,12 @@ func carried(before, now *graft.Consent, agreed []graft.Right) *graft.Consent {
 // version of its addon. No service can be called that.
 func outgoingName(name, id string) string { return name + outgoingInfix + short(id) }
 
-const outgoingInfix = ".graft-old-"
+// endedName is what one is called that had ended by itself by then.
+func endedName(name, id string) string { return name + endedInfix + short(id) }
+
+const (
+	outgoingInfix = ".graft-old-"
+	endedInfix    = ".graft-ended-"
+)
 
 func isOutgoing(name string) bool { return strings.Contains(name, outgoingInfix) }

@@ -103,6 +103,8 @@ func progress(c *driver.Container, o *operation, begin, now time.Time) (bool, ti
 		return false, 0, graft.Errorf(graft.CodeConflict, "container %q %s", name, endReason(c))
 	}
 	switch {
+	case o.mayEnd && c.State == driver.StateExited && c.ExitCode == 0:
+		return true, 0, nil
 	case ended, c.Restarts > o.restarts:
 		return false, 0, graft.Errorf(graft.CodeConflict, "container %q %s", name, endReason(c))
 	case c.Health == "unhealthy":

@@ -10,8 +10,8 @@ import (
 
 // SetVersion makes another version of its addon the one that an installation of
 // that generation is to run, and begins a new generation with these details.
-// previous is the version that comes back if that does not come up; nil: none
-// does. CodeConflict when there is another generation by now or the installation
+// previous is the version that comes back if that does not come up, or this very
+// version if it has been up before; nil: none does. CodeConflict when there is another generation by now or the installation
 // is being removed, CodeExists when the version is installed already.
 func (s *Store) SetVersion(ctx context.Context, id string, generation int64, to, previous *graft.Pinned,
 	details *graft.StatusDetails,
