@@ -106,14 +106,7 @@ func (a *assessment) services(w *world, inst *graft.Installation, now time.Time)
 		a.status = graft.StatusFailed
 	}
 	a.details.Outcome = graft.OutcomeDone
-	if u := a.details.Upgrade; u != nil && u.Outcome == "" {
-		done := *u
-		done.Outcome = graft.OutcomeDone
-		if done.Reason != "" { // the other one did not come up
-			done.Outcome = graft.OutcomeRestored
-		}
-		a.details.Upgrade = &done
-	}
+	a.upgraded()
 	if len(a.details.Withdrawn) > 0 {
 		a.details.Outcome = graft.OutcomeRestored
 		if slices.ContainsFunc(w.swapsOf(inst.ID), func(s *store.Swap) bool { return withdrawn(inst, s.Service) }) {
@@ -123,6 +116,20 @@ func (a *assessment) services(w *world, inst *graft.Installation, now time.Time)
 			}
 		}
 	}
+}
+
+// upgraded says how the upgrade of an installation ended whose version is up.
+func (a *assessment) upgraded() {
+	u := a.details.Upgrade
+	if u == nil || u.Outcome != "" {
+		return
+	}
+	ended := *u
+	ended.Outcome = graft.OutcomeDone
+	if ended.Reason != "" { // the other one did not come up
+		ended.Outcome = graft.OutcomeRestored
+	}
+	a.details.Upgrade = &ended
 }
 
 // withdrawal is the status of a service that made room for its component.

@@ -126,8 +126,8 @@ func comesBack(inst *graft.Installation) bool { return inst.Previous != nil && !
 func (e *Engine) keep(ctx context.Context, w *world, inst *graft.Installation, reason string) error {
 	a := assess(w, inst, time.Now())
 	a.details.Outcome, a.details.Reason, a.details.Step = graft.OutcomeDone, reason, ""
-	if u := inst.Details; u != nil && u.Upgrade != nil && u.Upgrade.Reason != "" {
-		ended := *u.Upgrade
+	if u := a.details.Upgrade; u != nil && u.Reason != "" && a.status != graft.StatusActive {
+		ended := *u
 		ended.Outcome = graft.OutcomeNotRestored
 		a.details.Upgrade = &ended
 	}
