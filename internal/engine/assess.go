@@ -118,17 +118,20 @@ func (a *assessment) services(w *world, inst *graft.Installation, now time.Time)
 	}
 }
 
-// upgraded says that another version has come up, unless it waits for its turn.
+// upgraded says how the upgrade of an installation ended whose version is up, unless
+// that waits for its turn.
 func (a *assessment) upgraded() {
+	u := a.details.Upgrade
 	waits := func(s graft.ServiceStatus) bool { return s.State == graft.ServiceSuperseded }
-	if u := a.details.Upgrade; u != nil && u.Outcome == "" && !slices.ContainsFunc(a.details.Services, waits) {
-		done := *u
-		done.Outcome = graft.OutcomeDone
-		if done.Reason != "" { // the other one did not come up
-			done.Outcome = graft.OutcomeRestored
-		}
-		a.details.Upgrade = &done
+	if u == nil || u.Outcome != "" || slices.ContainsFunc(a.details.Services, waits) {
+		return
 	}
+	ended := *u
+	ended.Outcome = graft.OutcomeDone
+	if ended.Reason != "" { // the other one did not come up
+		ended.Outcome = graft.OutcomeRestored
+	}
+	a.details.Upgrade = &ended
 }
 
 // withdrawal is the status of a service that made room for its component.

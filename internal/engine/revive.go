@@ -33,12 +33,20 @@ func (e *Engine) revive(ctx context.Context, w *world, inst *graft.Installation)
 		return time.Time{}
 	}
 	err := e.write(ctx, inst, graft.StatusInstalling, &graft.StatusDetails{
-		Generation: inst.Generation, FailedServices: []string{}, Upgrade: inst.Details.Upgrade,
+		Generation: inst.Generation, FailedServices: []string{}, Upgrade: anew(inst.Details.Upgrade),
 	}, inst.Logs)
 	if err == nil {
 		e.poke()
 	}
 	return again(err)
+}
+
+// anew is an upgrade that is tried again.
+func anew(u *graft.UpgradeStatus) *graft.UpgradeStatus {
+	if u == nil || u.Outcome != graft.OutcomeNotRestored {
+		return u
+	}
+	return &graft.UpgradeStatus{From: u.From, To: u.To}
 }
 
 // waitsBehind is whether an installation, tried again, would only wait for newer

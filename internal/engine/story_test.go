@@ -237,6 +237,9 @@ func (u *user) ends(id string, outcome graft.Outcome) {
 		if up == nil || up.Outcome == outcome {
 			break
 		}
+		if outcome == graft.OutcomeRestored && up.Outcome == graft.OutcomeNotRestored {
+			break // a fault hit the way back; it was repaired
+		}
 		if u.patience--; u.patience < 0 {
 			u.t.Fatalf("the upgrade is %s: %s", up.Outcome, up.Reason)
 		}

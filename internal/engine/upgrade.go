@@ -91,8 +91,27 @@ func (e *Engine) prepareUpgrade(ctx context.Context, id string, request graft.In
 	to.Previous = proven(from)
 	u := &upgrade{from: from, to: &to}
 	u.w, u.unseen = e.world(ctx)
+	if err := u.w.passesOn(&to); err != nil {
+		return nil, err
+	}
 	u.decision, err = e.decide(ctx, u.w, u.to, &request)
 	return u, err
+}
+
+// passesOn returns an error if a version would give a component's place from one of
+// its services to another: in one plan the component can't both come back and step
+// aside. w may be nil.
+func (w *world) passesOn(to *graft.Installation) error {
+	if w == nil {
+		return nil
+	}
+	for _, swap := range w.swapsOf(to.ID) {
+		if other := w.claimant(to, w.record(swap)); other != "" && to.Service(swap.Service) == nil {
+			return graft.Errorf(graft.CodeConflict, "In version %s of addon %s service %q takes the place of component %q, which service %q has now. Uninstall the addon, then install that version.",
+				to.Version, to.Name, other, swap.Component, swap.Service)
+		}
+	}
+	return nil
 }
 
 // proven returns the version to which an installation goes back if the next one
@@ -126,8 +145,8 @@ func comesBack(inst *graft.Installation) bool { return inst.Previous != nil && !
 func (e *Engine) keep(ctx context.Context, w *world, inst *graft.Installation, reason string) error {
 	a := assess(w, inst, time.Now())
 	a.details.Outcome, a.details.Reason, a.details.Step = graft.OutcomeDone, reason, ""
-	if u := inst.Details; u != nil && u.Upgrade != nil && u.Upgrade.Reason != "" {
-		ended := *u.Upgrade
+	if u := a.details.Upgrade; u != nil && u.Reason != "" && a.status != graft.StatusActive {
+		ended := *u
 		ended.Outcome = graft.OutcomeNotRestored
 		a.details.Upgrade = &ended
 	}

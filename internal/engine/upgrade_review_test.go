@@ -242,9 +242,11 @@ func TestReviewUpgradeThatPrefixesAPlugin(t *testing.T) {
 		before := h.snapshot()
 		inst := h.install(suite("1.0.0", service("scheduler", "p1")))
 		h.await(inst.ID, graft.StatusActive)
-		h.upgrade(inst.ID, suite("2.0.0", service("cluster_scheduler", "p2")))
-		h.is(h.over(inst.ID), "2.0.0", graft.StatusActive, graft.OutcomeDone)
-		h.exactly(inst.ID, map[string]string{"scheduler": "p2"})
+		_, err := h.engine.Upgrade(context.Background(), inst.ID, h.request(suite("2.0.0", service("cluster_scheduler", "p2"))))
+		if graft.ErrorCode(err) != graft.CodeConflict || !strings.Contains(err.Error(), "Uninstall the addon") {
+			t.Errorf("it is let pass: %v", err)
+		}
+		h.exactly(inst.ID, map[string]string{"scheduler": "p1"})
 		h.delete(inst.ID)
 		h.nothingLeft(before)
 	})
@@ -478,10 +480,10 @@ func (h *harness) atStep(n int, do func()) {
 // upgrade, whatever happened meanwhile, and that nothing is left of it.
 func (h *harness) anyway(id string, before *driver.Snapshot) {
 	h.t.Helper()
-	got := h.over(id)
+	h.over(id)
 	h.driver.AfterCall(nil)
 	time.Sleep(20 * time.Minute) // of the bubble
-	got = h.over(id)
+	got := h.over(id)
 	want := map[string]string{"scheduler": "p2", "web": "w2", "same": "s", "fresh": "f"}
 	if got.Version == "1.0.0" {
 		want = map[string]string{"scheduler": "p1", "web": "w1", "same": "s", "gone": "g"}
@@ -749,7 +751,10 @@ func TestReviewStatusMeanwhile(t *testing.T) {
 						return nil
 					}
 					now, err := h.store.Installation(context.Background(), inst.ID)
-					if err != nil || now.Status == graft.StatusInstalling && now.Details.Upgrade != nil {
+					if err != nil {
+						return err
+					}
+					if now.Status == graft.StatusInstalling && now.Details.Upgrade != nil {
 						return nil
 					}
 					for _, c := range h.snapshot().Containers {
