@@ -120,15 +120,18 @@ func (m *Market) Choose(ctx context.Context, name, versionRange string) (*graft.
 	if err != nil {
 		return nil, err
 	}
-	versions, err := m.Versions(ctx, name)
+	choices, err := m.Store.Choices(ctx, name)
+	if err == nil && len(choices) == 0 {
+		_, err = m.Store.Name(ctx, name)
+	}
 	if err != nil {
 		return nil, err
 	}
 	var texts []string
 	var ids []string
-	for _, v := range versions {
-		if v.Status == graft.AddonApproved && (v.Yanked == nil || wanted.Exact()) {
-			texts, ids = append(texts, v.Version), append(ids, v.ID)
+	for _, c := range choices {
+		if !c.Yanked || wanted.Exact() {
+			texts, ids = append(texts, c.Version), append(ids, c.ID)
 		}
 	}
 	i := wanted.Best(texts)

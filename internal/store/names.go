@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -38,7 +39,8 @@ func (s *Store) SetPublisher(ctx context.Context, name, publisher string) error 
 	})
 }
 
-// Versions returns the versions of a name, the highest first.
+// Versions returns the versions of a name, the highest first. Of their documents,
+// which may be long, it decodes no more than it returns.
 func (s *Store) Versions(ctx context.Context, name string) (versions []graft.Version, err error) {
 	err = eachRow(ctx, s.read, `select id, document, latest from addons where name = $1`, []any{text(name)}, func(scan func(...any) error) error {
 		var id string
@@ -47,18 +49,36 @@ func (s *Store) Versions(ctx context.Context, name string) (versions []graft.Ver
 		if err := scan(&id, &document, &latest); err != nil {
 			return err
 		}
-		a, err := decodeAddon(id, document)
-		if err != nil {
-			return err
+		var v graft.Version
+		if err := json.Unmarshal(document, &v); err != nil {
+			return decodeError(err, "addon", id)
 		}
-		versions = append(versions, graft.Version{
-			ID: id, Version: a.Version, Status: a.Status, Latest: latest,
-			Yanked: a.Yanked, Deprecated: a.Deprecated, CreatedAt: a.CreatedAt,
-		})
+		v.ID, v.Latest = id, latest
+		versions = append(versions, v)
 		return nil
 	})
 	slices.SortFunc(versions, func(a, b graft.Version) int { return graft.CompareVersions(b.Version, a.Version) })
 	return versions, s.explain(err)
+}
+
+// Choice is an approved version of a name.
+type Choice struct {
+	ID      string
+	Version string
+	Yanked  bool
+}
+
+// Choices returns the approved versions of a name, in no order. It reads no
+// documents.
+func (s *Store) Choices(ctx context.Context, name string) (choices []Choice, err error) {
+	err = eachRow(ctx, s.read, `select id, version, yanked from addons where status = $1 and name = $2`,
+		[]any{string(graft.AddonApproved), text(name)}, func(scan func(...any) error) error {
+			var c Choice
+			err := scan(&c.ID, &c.Version, &c.Yanked)
+			choices = append(choices, c)
+			return err
+		})
+	return choices, s.explain(err)
 }
 
 // claimName takes note of a name for its first publisher, and returns whose it
