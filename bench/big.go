@@ -61,8 +61,8 @@ func (b *bench) measurePages(ctx context.Context, db database, addons int) (l lo
 		return l, 0, err
 	}
 	err = db.with(ctx, func(flags ...string) error {
-		load := exec.CommandContext(ctx, b.server.binary, slices.Concat([]string{"db", "import", "--data-dir", dir, export}, flags)...)
-		if output, err := load.CombinedOutput(); err != nil {
+		command := exec.CommandContext(ctx, b.server.binary, slices.Concat([]string{"db", "import", "--data-dir", dir, export}, flags)...)
+		if output, err := command.CombinedOutput(); err != nil {
 			return fmt.Errorf("graft db import: %w\n%s", err, output)
 		}
 		s, err := startMarketplace(ctx, b.server.binary, dir, flags...)

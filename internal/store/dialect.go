@@ -50,10 +50,12 @@ type dialect struct {
 
 // termIndex is how a database indexes terms, in a table addon_terms.
 type termIndex struct {
-	// found is all that the expression %s finds: addons a, with their seq in key.
+	// found is all that the expression %[1]s finds: addons a, with their seq in key,
+	// in the order %[2]s of that.
 	found, key string
 	// nearby is the same of the next addons only: those for which %[2]s is true, in the
-	// order %[3]s of their seq. Empty where found itself comes in that order.
+	// order %[3]s of their seq. Empty where the first that are found cost no more if
+	// there are many.
 	nearby string
 	// findsMany is whether the expression $1 finds so many that it takes a while to put
 	// them in another order.

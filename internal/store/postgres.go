@@ -64,7 +64,7 @@ func postgresDialect(location string) dialect {
 			// "offset 0" and "limit 1" keep the planner from other ways: how much a rare
 			// word finds it does not know.
 			key:   "t.seq",
-			found: `(select seq from addon_terms where terms @@ %s::tsquery offset 0) t` + addonOfTerms,
+			found: `(select seq from addon_terms where terms @@ %[1]s::tsquery order by seq %[2]s offset 0) t` + addonOfTerms,
 			nearby: `(select seq from (select seq, terms from addon_terms where %[2]s order by seq %[3]s limit 4000) near
 				where terms @@ %[1]s::tsquery order by seq %[3]s offset 0) t` + addonOfTerms,
 			findsMany: `select count(*) >= 5 from (select terms from addon_terms order by seq desc limit 1000) sample where terms @@ $1::tsquery`,

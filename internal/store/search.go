@@ -94,7 +94,7 @@ func (p *search) all(ctx context.Context) error {
 func (p *search) found(ctx context.Context, terms [][]string) error {
 	index := &p.store.dialect.terms
 	x := &selection{}
-	x.from = fmt.Sprintf(index.found, x.arg(index.expression(terms)))
+	x.from = fmt.Sprintf(index.found, x.arg(index.expression(terms)), p.direction())
 	return p.read(ctx, x)
 }
 

@@ -32,7 +32,7 @@ func sqliteDialect(dir string) dialect {
 		nextName: `(select coalesce(max(seq), 0) + 1 from names)`,
 		terms: termIndex{
 			key:       "t.rowid",
-			found:     `addon_terms t cross join addons a on a.seq = t.rowid and t.addon_terms match %s`, // the left one is the outer loop
+			found:     `addon_terms t cross join addons a on a.seq = t.rowid and t.addon_terms match %[1]s`, // the left one is the outer loop
 			findsMany: `select count(*) >= 300 from (select 1 from addon_terms where addon_terms match $1 limit 300)`,
 
 			put:   `insert or replace into addon_terms (rowid, terms) select seq, $2 from addons where id = $1`,
