@@ -244,8 +244,12 @@ func pagePaths(ctx context.Context, marketplace string) ([]string, error) {
 		front + "&kind=plugin", front + "&kind=plugin&q=area5", front + "&replaces=cluster_scheduler&platform=arm64", front + "&publisher=publisher7", front + "&q=nothing",
 		byName + "&q=edge", byName + "&q=area3&latest=true", byName + "&kind=plugin", byName + "&q=topic417",
 	}
-	for _, path := range []string{front, front + "&q=edge", byName + "&q=edge"} {
-		for range 10 {
+	for _, behind := range []struct {
+		path  string
+		pages int
+	}{{front, 10}, {front + "&q=edge", 10}, {byName + "&q=edge", 3}} {
+		path := behind.path
+		for range behind.pages {
 			next, err := nextPage(ctx, marketplace+path)
 			if err != nil || next == "" {
 				return paths, err
