@@ -39,7 +39,7 @@ type AccessOptions struct {
 
 	TLSCert string // file with a chain of certificates, PEM; empty: no TLS
 	TLSKey  string
-	TLSCA   string // file with certificates that the marketplace's may be signed by, too
+	TLSCA   string // file with certificates that those of servers may be signed by, too: of the marketplace, registries, who has keys
 }
 
 func (o *AccessOptions) complete() error {
@@ -98,9 +98,12 @@ func (o *AccessOptions) roleNames() (map[string]graft.Role, error) {
 // buildAccess makes what knows the callers of the APIs and what they did.
 func (a *App) buildAccess(db *store.Store) error {
 	o := &a.options.AccessOptions
-	settings := auth.Options{Store: db, Log: a.options.Log}
+	roots, err := o.roots()
+	if err != nil {
+		return err
+	}
+	settings := auth.Options{Store: db, Log: a.options.Log, Roots: roots}
 	if o.Auth != AuthNone {
-		var err error
 		if a.token, err = loadToken(a.options.DataDir, a.options.Log); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
+	"log"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -232,6 +233,64 @@ func TestTLSApart(t *testing.T) {
 	}
 	if err := install(""); err == nil || graft.ErrorCode(err) == graft.CodeNotFound {
 		t.Errorf("without: %v", err)
+	}
+}
+
+// A registry, and an issuer of tokens, whose certificates an authority of the
+// operator's has signed are trusted if he names it.
+func TestTLSOfOthers(t *testing.T) {
+	t.Parallel()
+	asked := make(chan string, 100)
+	other := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.Path
+		w.WriteHeader(http.StatusNotFound)
+	}))
+	other.Config.ErrorLog = log.New(io.Discard, "", 0)
+	other.StartTLS()
+	t.Cleanup(other.Close)
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: other.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	verified := func(ca string) (reason string) {
+		o := options(t)
+		o.Roles, o.TLSCA = []string{app.RoleMarketplace}, ca
+		a := start(t, o)
+		c := clientOf(t, client.Options{Marketplace: a.URLs()[app.RoleMarketplace], Token: a.Token()})
+		addon, err := c.Publish(t.Context(), []byte(`{"name":"x","services":[{"service_name":"s","image":"`+other.Listener.Addr().String()+`/x"}]}`))
+		for err == nil && addon.Status == graft.AddonUnderReview {
+			addon, err = c.WaitAddon(t.Context(), addon.ID, addon.Revision)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return addon.Verification.Images[0].Reason
+	}
+	if reason := verified(""); !strings.Contains(reason, "certificate") || len(asked) != 0 {
+		t.Errorf("without the authority: %q", reason)
+	}
+	if reason := verified(ca); strings.Contains(reason, "certificate") || len(asked) == 0 {
+		t.Errorf("with it: %q", reason)
+	}
+	for len(asked) > 0 {
+		<-asked
+	}
+	o := options(t)
+	o.Roles, o.TLSCA, o.Marketplace = []string{app.RoleEngine}, ca, other.URL
+	o.OIDCIssuer, o.OIDCAudience = other.URL, "graft"
+	start(t, o) // fetches keys
+	select {
+	case path := <-asked:
+		if path != "/.well-known/openid-configuration" {
+			t.Errorf("asked for %s", path)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the issuer is not asked for its keys")
+	}
+	o = options(t)
+	o.TLSCA = filepath.Join(t.TempDir(), "none.pem")
+	if _, err := app.New(t.Context(), o); graft.ErrorCode(err) != graft.CodeInvalid {
+		t.Errorf("with no such file: %v", err)
 	}
 }
 

@@ -176,9 +176,13 @@ func (a *App) buildMarketplace(db *store.Store) (graft.Catalog, error) {
 		if err != nil {
 			return nil, err
 		}
+		roots, err := a.options.roots()
+		if err != nil {
+			return nil, err
+		}
 		options := market.Options{
 			Store:    db,
-			Resolver: verify.New(verify.Options{Reach: reach}),
+			Resolver: verify.New(verify.Options{Reach: reach, Roots: roots}),
 			Manual:   a.options.Review == ReviewManual,
 			Log:      a.options.Log.With("role", RoleMarketplace),
 			Metrics:  a.registry,

@@ -135,3 +135,23 @@ func (c *certificate) is(chain []*x509.Certificate) bool {
 	}
 	return false
 }
+
+// roots returns the authorities that certificates of servers may be signed by;
+// nil: those that the system trusts.
+func (o *AccessOptions) roots() (*x509.CertPool, error) {
+	if o.TLSCA == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(o.TLSCA)
+	if err != nil {
+		return nil, graft.WrapError(graft.CodeInvalid, err, "--tls-ca %s can't be read", o.TLSCA)
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool() // a system without any
+	}
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, graft.Errorf(graft.CodeInvalid, "--tls-ca %s has no certificate in it: it must be PEM, beginning with -----BEGIN CERTIFICATE-----", o.TLSCA)
+	}
+	return roots, nil
+}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"crypto/x509"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -30,6 +31,9 @@ type Options struct {
 	OakestraKeyURL string
 	// OIDC is an issuer whose tokens are accepted, too; nil: none is.
 	OIDC *OIDC
+	// Roots are the authorities that sign certificates of who has keys; nil: those
+	// that the system trusts.
+	Roots *x509.CertPool
 	// Transport carries requests for keys; nil: one with the proxies of the
 	// environment.
 	Transport http.RoundTripper
@@ -55,7 +59,7 @@ func New(o Options) *Auth {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Transport == nil {
-		o.Transport = defaultTransport()
+		o.Transport = defaultTransport(o.Roots)
 	}
 	a := &Auth{store: o.Store, log: o.Log, used: make(map[string]time.Time)}
 	if o.Admin != "" {

@@ -2,6 +2,8 @@ package auth
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,10 +15,11 @@ import (
 // maxAnswer is how large an answer with keys may be.
 const maxAnswer = 256 << 10
 
-func defaultTransport() http.RoundTripper {
+func defaultTransport(roots *x509.CertPool) http.RoundTripper {
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 3 * time.Second}).DialContext,
+		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		TLSHandshakeTimeout:   3 * time.Second,
 		ResponseHeaderTimeout: 3 * time.Second,
 		IdleConnTimeout:       time.Minute,

@@ -39,7 +39,7 @@ func (g *globalFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&g.marketplace, "marketplace", "", "`URL` of the marketplace (default http://127.0.0.1:11102)")
 	flags.StringVarP(&g.output, "output", "o", outputTable, "`format` of the output: table, json or yaml")
 	flags.StringVar(&g.plane, "plane", string(graft.PlaneRoot), "`plane` of the orchestrator: root or cluster")
-	flags.StringVar(&g.tlsCA, "tls-ca", "", "`file` with certificates, in PEM, that those of servers may be signed by, besides\nthe authorities that the system trusts")
+	flags.StringVar(&g.tlsCA, "tls-ca", "", "`file` with certificates, in PEM, that those of servers may be signed by, besides\nthe authorities that the system trusts; \"up\" trusts them for its marketplace,\nregistries and issuers of tokens")
 	setting(flags, "data-dir", "engine", "marketplace", "output", "plane", "tls-ca")
 }
 

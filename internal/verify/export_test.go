@@ -8,7 +8,7 @@ import (
 
 // NewGuard makes the transport of a Verifier with names of its own.
 func NewGuard(reach Reach, resolver *net.Resolver, proxy func(*http.Request) (*url.URL, error)) http.RoundTripper {
-	return newGuard(reach, resolver, proxy)
+	return newGuard(reach, resolver, proxy, nil)
 }
 
 // TransportOf returns what carries a Verifier's requests.

@@ -2,6 +2,8 @@ package verify
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"net/netip"
@@ -39,12 +41,15 @@ type guard struct {
 	secure, plain, proxied *http.Transport
 }
 
-func newGuard(reach Reach, resolver *net.Resolver, proxy func(*http.Request) (*url.URL, error)) *guard {
+func newGuard(reach Reach, resolver *net.Resolver, proxy func(*http.Request) (*url.URL, error), roots *x509.CertPool) *guard {
 	g := &guard{reach: reach, special: specialBlocks(), resolver: resolver, proxy: proxy}
 	dialer := &net.Dialer{Timeout: dialTime, Resolver: resolver}
 	g.secure = newTransport(nil, g.dial(false))
 	g.plain = newTransport(nil, g.dial(true))
 	g.proxied = newTransport(proxy, dialer.DialContext)
+	for _, transport := range []*http.Transport{g.secure, g.proxied} {
+		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
+	}
 	return g
 }
 

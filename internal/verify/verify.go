@@ -7,6 +7,7 @@ package verify
 
 import (
 	"context"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"time"
@@ -31,6 +32,9 @@ type Options struct {
 	Timeout time.Duration
 	// Reach is what may be called besides public addresses.
 	Reach Reach
+	// Roots are the authorities that sign certificates of registries; nil: those
+	// that the system trusts.
+	Roots *x509.CertPool
 	// Transport carries the requests, wherever they go; nil: one that keeps to
 	// Reach, with the proxies of the environment.
 	Transport http.RoundTripper
@@ -52,7 +56,7 @@ func New(options Options) *Verifier {
 		options.Timeout = DefaultTimeout
 	}
 	if options.Transport == nil {
-		options.Transport = newGuard(options.Reach, net.DefaultResolver, http.ProxyFromEnvironment)
+		options.Transport = newGuard(options.Reach, net.DefaultResolver, http.ProxyFromEnvironment, options.Roots)
 	}
 	if options.UserAgent == "" {
 		options.UserAgent = "graft"
