@@ -1,6 +1,8 @@
 package shield_test
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -64,7 +66,7 @@ func TestHosts(t *testing.T) {
 	}{
 		{
 			shield.Policy{Loopback: true},
-			[]string{"localhost", "LOCALHOST:80", "x.localhost:1", "127.0.0.1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "localhost.:1", ""},
+			[]string{"localhost", "LOCALHOST:80", "x.localhost:1", "127.0.0.1", "127.9.9.9:1", "[::1]:1", "[::1]", "[::ffff:127.0.0.1]:1", "localhost.:1", ""},
 			[]string{"evil.example", "evil.example:11102", "localhost.evil.example", "127.0.0.1.evil.example", "192.0.2.1", "graft", "x@localhost", "[fd00::1]"},
 		},
 		{
@@ -116,6 +118,7 @@ func TestOrigins(t *testing.T) {
 		{"everybody", shield.Policy{Origins: []string{"*"}}, []string{"Origin", "http://evil.example"}, 200},
 		{"no pages: no browser", shield.Policy{NoPages: true}, nil, 200},
 		{"no pages: own page", shield.Policy{NoPages: true}, []string{"Origin", "http://localhost:11102"}, 403},
+		{"no pages: but one that was chosen", shield.Policy{NoPages: true, Origins: dashboard}, []string{"Origin", dashboard[0]}, 200},
 		{"no pages: form", shield.Policy{NoPages: true}, []string{"Sec-Fetch-Site", "same-origin"}, 403},
 	} {
 		h := behind(t, c.policy)
@@ -140,9 +143,12 @@ func TestHeadersOnEveryAnswer(t *testing.T) {
 	})
 	for _, host := range []string{"localhost", "evil.example", "localhost"} {
 		header := send(h, "GET", here, host).Header()
-		for _, name := range []string{"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Resource-Policy"} {
-			if header.Get(name) == "" {
-				t.Errorf("%s: no %s", host, name)
+		for name, want := range map[string]string{
+			"Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+			"X-Content-Type-Options":  "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Resource-Policy": "same-origin",
+		} {
+			if got := header.Get(name); got != want {
+				t.Errorf("%s: %s is %q", host, name, got)
 			}
 		}
 		if values := header["X-Frame-Options"]; values[0] != "DENY" || len(values) > 2 {
@@ -153,10 +159,14 @@ func TestHeadersOnEveryAnswer(t *testing.T) {
 
 func TestBadPolicies(t *testing.T) {
 	t.Parallel()
-	for _, p := range []shield.Policy{{Hosts: []string{"http://x"}}, {Hosts: []string{"x:80"}}, {Origins: []string{"x"}}, {Origins: []string{"http://x/path"}}} {
+	for _, p := range []shield.Policy{{Hosts: []string{"http://x"}}, {Hosts: []string{"x:80"}}, {Hosts: []string{""}}, {Origins: []string{"x"}}, {Origins: []string{"http://x/path"}}} {
 		if _, err := shield.New(p, nil); graft.ErrorCode(err) != graft.CodeInvalid {
 			t.Errorf("%+v: %v", p, err)
 		}
+	}
+	_, err := shield.New(shield.Policy{Hosts: []string{"ann:secret@x"}}, nil)
+	if err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("a password is told: %v", err)
 	}
 }
 
@@ -184,6 +194,7 @@ func TestRates(t *testing.T) {
 		}{
 			{"GET", there, 10}, {"GET", there, 0}, {"POST", there, 3}, {"DELETE", "192.0.2.7:1", 0},
 			{"POST", "192.0.2.8:1", 3}, {"POST", "[2001:db8::1]:1", 3}, {"POST", "[2001:db8::2]:1", 0}, {"POST", "[2001:db8:1::]:1", 3},
+			{"POST", "[::ffff:192.0.2.9]:1", 3}, {"POST", "[::ffff:192.0.2.10]:1", 3}, {"POST", "192.0.2.10:1", 0},
 			{"POST", here, 20}, {"POST", "[::1]:1", 20},
 		} {
 			if got := count(c.method, c.client); got != c.want {
@@ -196,6 +207,39 @@ func TestRates(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		if got := count("POST", there); got != 1 {
 			t.Errorf("%d after two seconds", got)
+		}
+	})
+}
+
+// How long a client has to wait is told in whole seconds, one at least.
+func TestWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for perSecond, want := range map[float64]string{100: "1", 1: "1", .4: "3", .1: "10"} {
+			h := behind(t, shield.Policy{AnyName: true, Reads: shield.Rate{PerSecond: perSecond, Burst: 1}})
+			send(h, "GET", there, "x")
+			w := send(h, "GET", there, "x")
+			if got := w.Header().Get("Retry-After"); got != want || !strings.Contains(w.Body.String(), "in "+want+"s.") {
+				t.Errorf("at %g a second: %s, %s", perSecond, got, w.Body)
+			}
+		}
+	})
+}
+
+// A client that goes on asking is remembered, however many others come.
+func TestBusyClientsAreRemembered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := behind(t, shield.Policy{AnyName: true, Reads: shield.Rate{PerSecond: .001, Burst: 1}})
+		send(h, "GET", there, "x")
+		for i := range 20000 {
+			send(h, "GET", fmt.Sprintf("10.0.%d.%d:1", i/256, i%256), "x")
+			if i%1000 != 0 {
+				continue
+			}
+			if w := send(h, "GET", there, "x"); w.Code != 429 {
+				t.Fatalf("after %d others: %d", i, w.Code)
+			}
 		}
 	})
 }
@@ -304,6 +348,22 @@ func TestRightTokensHaveSharesOfTheirOwn(t *testing.T) {
 	})
 }
 
+// A token that is none is no way around the rate, also where nobody has guessed.
+func TestTokensDoNotLiftRates(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := guarded(t, shield.Policy{Reads: shield.Rate{PerSecond: 1, Burst: 3}})
+		for i, want := range []int{200, 200, 200, 429, 429} {
+			if got := bearer(h, "GET", there, "wrong"); got != want {
+				t.Errorf("%d: %d, want %d", i, got, want)
+			}
+		}
+		if got := bearer(h, "GET", there, "right anna"); got != 200 {
+			t.Errorf("a right one: %d", got)
+		}
+	})
+}
+
 // A token that was right is nobody's once it was refused.
 func TestRevokedTokensAreForgotten(t *testing.T) {
 	t.Parallel()
@@ -322,6 +382,10 @@ func TestRevokedTokensAreForgotten(t *testing.T) {
 		})
 		for range 20 {
 			bearer(h, "POST", here, "wrong")
+		}
+		bearer(h, "POST", here, "right")
+		for i := range 1100 { // so many that what was remembered first is older than the rest
+			bearer(h, "POST", here, "right "+strconv.Itoa(i))
 		}
 		for i, want := range []int{200, 401, 429} {
 			if got := bearer(h, "POST", here, "right"); got != want {
@@ -361,6 +425,15 @@ func TestWrongTokensWaitForEachOther(t *testing.T) {
 			go bearer(h, "POST", here, "wrong")
 		}
 		synctest.Wait()
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		r := httptest.NewRequestWithContext(gone, http.MethodPost, "/", nil)
+		r.RemoteAddr = here
+		r.Header.Set("Authorization", "Bearer right, but gone")
+		left := time.Now()
+		if h.ServeHTTP(httptest.NewRecorder(), r); time.Since(left) != 0 {
+			t.Errorf("who is gone waited %s", time.Since(left))
+		}
 		begin := time.Now()
 		if code := bearer(h, "POST", here, "right"); code != 200 {
 			t.Errorf("the right one: %d", code)
@@ -405,7 +478,14 @@ func TestPlaces(t *testing.T) {
 	for _, release := range releases {
 		release()
 	}
-	for range 4 { // this host has no bound of its own
+	for range 2 { // as if it had never had any
+		release, err := take(there)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer release()
+	}
+	for range 2 { // this host has no bound of its own
 		if _, err := take(here); err != nil {
 			t.Error(err)
 		}
