@@ -92,13 +92,46 @@ func TestManyWholeLists(t *testing.T) {
 	}
 }
 
+// TestManyStreams: events and logs that are followed share the places of a client.
+func TestManyStreams(t *testing.T) {
+	t.Parallel()
+	_, engine := newFakes()
+	h := NewEngine(engine, Options{})
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.RemoteAddr = "192.0.2.7:1"
+	var release func()
+	for range 32 {
+		var err error
+		if release, err = h.(*service).places.streams.Take(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	follow := "/api/v1/addons/" + someID + "/logs?follow=true"
+	for _, path := range []string{"/api/v1/events", "/api/v1/addons/" + someID + "/events", follow} {
+		wantBusy(t, from(t, h, "192.0.2.7", path), http.StatusTooManyRequests)
+	}
+	if w := from(t, h, "192.0.2.7", strings.TrimSuffix(follow, "?follow=true")); w.Code != http.StatusOK {
+		t.Errorf("logs so far: %d", w.Code)
+	}
+	release()
+	for range 2 {
+		if w := from(t, h, "192.0.2.7", follow); w.Code != http.StatusOK {
+			t.Errorf("with one place: %d", w.Code)
+		}
+	}
+}
+
 func TestRefuse(t *testing.T) {
 	t.Parallel()
 	w := httptest.NewRecorder()
 	Refuse(w, nil, graft.Errorf(graft.CodeForbidden, "No."))
-	if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), `"message":"No."`) {
-		t.Errorf("%d %s", w.Code, w.Body)
+	if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), `"message":"No."`) || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
 	}
+	_, err := shield.NewPlaces("streams", 0, 1).Take(httptest.NewRequest(http.MethodGet, "/", nil))
+	w = httptest.NewRecorder()
+	Refuse(w, nil, err)
+	wantBusy(t, w, http.StatusServiceUnavailable)
 }
 
 // What is refused before a handler sees it, pages may read as what handlers answer.

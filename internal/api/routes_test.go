@@ -267,3 +267,24 @@ func TestOrigins(t *testing.T) {
 		}
 	}
 }
+
+// Only the API is for pages of other origins; and who does not ask what is allowed
+// is not told.
+func TestOriginsReadTheAPIOnly(t *testing.T) {
+	t.Parallel()
+	market, _ := newFakes()
+	h := NewMarketplace(market, Options{Origins: []string{"*"}})
+	for path, want := range map[string]string{"/api/v1/version": "*", "/": "", "/healthz": "", "/metrics": "", "/docs/openapi.json": ""} {
+		header := ask(t, h, "GET", path, "", "Origin", "http://ops.example").Header()
+		if got := header.Get("Access-Control-Allow-Origin"); got != want {
+			t.Errorf("%s: allowed %q", path, got)
+		}
+		if header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %v", path, header)
+		}
+	}
+	header := ask(t, h, "OPTIONS", "/api/v1/version", "", "Origin", "http://ops.example").Header()
+	if header.Get("Access-Control-Allow-Origin") != "*" || header.Get("Access-Control-Allow-Methods") != "" {
+		t.Errorf("no preflight: %v", header)
+	}
+}

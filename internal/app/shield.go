@@ -8,8 +8,13 @@ import (
 )
 
 // shielded returns the handler of a server behind what keeps strangers' requests
-// from it. See docs/decisions/0009-who-may-call.md.
+// from it.
 func (a *App) shielded(s *server, handler http.Handler) (http.Handler, error) {
+	return shield.New(a.policyOf(s), handler)
+}
+
+// policyOf says what a server lets through. See docs/decisions/0009-who-may-call.md.
+func (a *App) policyOf(s *server) shield.Policy {
 	policy := shield.Policy{
 		Loopback: !s.open(),
 		Hosts:    a.options.AllowedHosts,
@@ -36,5 +41,5 @@ func (a *App) shielded(s *server, handler http.Handler) (http.Handler, error) {
 		policy.Changes = shield.Rate{PerSecond: 200, Burst: 1000}
 		policy.NoPages, policy.Origins = true, nil
 	}
-	return shield.New(policy, handler)
+	return policy
 }

@@ -38,7 +38,8 @@ func TestHealth(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/health", "/health/"} {
 		w := ask(t, &fakeCatalog{}, "GET", path)
-		if w.Code != 200 || w.Body.String() != "healthy" || w.Header().Get("Access-Control-Allow-Origin") != "*" {
+		if w.Code != 200 || w.Body.String() != "healthy" || w.Header().Get("Access-Control-Allow-Origin") != "*" ||
+			w.Header().Get("Cross-Origin-Resource-Policy") != "cross-origin" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: %d %q", path, w.Code, w.Body)
 		}
 	}
@@ -69,6 +70,11 @@ func TestHome(t *testing.T) {
 	}
 	if w.Code != 200 || strings.Contains(body, "<script") || strings.Contains(body, "style=") {
 		t.Errorf("%d %s", w.Code, body)
+	}
+	for name, want := range map[string]string{"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "Cross-Origin-Resource-Policy": ""} {
+		if got := w.Header().Get(name); got != want {
+			t.Errorf("%s is %q", name, got)
+		}
 	}
 	if policy := w.Header().Get("Content-Security-Policy"); strings.Contains(policy, "unsafe") || !strings.HasPrefix(policy, "default-src 'none'") {
 		t.Errorf("policy is %q", policy)
