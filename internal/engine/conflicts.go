@@ -87,10 +87,13 @@ func (c *conflicts) service(v *want) {
 		holder := c.nameHolder(v)
 		switch other := c.w.installationOf(holder); {
 		case holder == nil:
-		case other != nil: // such as another version of this addon
-			c.add(conflictContainer, v.name, holder.Name,
-				"service %q: addon %q, which is installed, has the name %q already; uninstall that one first",
-				v.service.Name, strings.TrimSpace(other.Name+" "+other.Version), v.name)
+		case other != nil:
+			remedy := "uninstall that one first"
+			if other.Name == c.inst.Name {
+				remedy = "upgrade that one"
+			}
+			c.add(conflictContainer, v.name, holder.Name, "service %q: addon %q, which is installed, has the name %q already; %s",
+				v.service.Name, strings.TrimSpace(other.Name+" "+other.Version), v.name, remedy)
 		default:
 			c.add(conflictContainer, v.name, holder.Name,
 				"service %q: the name %q is taken by a container that does not belong to this addon; remove or rename it",

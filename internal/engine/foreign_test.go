@@ -145,10 +145,11 @@ func networksOf(c *driver.Container) []string {
 func TestAnotherVersionIsNamed(t *testing.T) {
 	t.Parallel()
 	run(t, func(h *harness) {
-		h.install(`{"name":"x","version":"1.0.0","services":[{"service_name":"s","image":"h"}]}`)
+		first := h.install(`{"name":"x","version":"1.0.0","services":[{"service_name":"s","image":"h"}]}`)
+		h.await(first.ID, graft.StatusActive)
 		id := h.install(`{"name":"x","version":"1.1.0","services":[{"service_name":"s","image":"h"}]}`).ID
 		h.pass(5 * time.Second)
-		if inst := h.status(id); inst.Details == nil || !strings.Contains(inst.Details.Reason, `addon "x 1.0.0", which is installed,`) {
+		if inst := h.status(id); inst.Details == nil || !strings.Contains(inst.Details.Reason, `addon "x 1.0.0", which is installed,`) || !strings.Contains(inst.Details.Reason, "upgrade that one") {
 			t.Errorf("details are %+v", inst.Details)
 		}
 	})
