@@ -82,8 +82,15 @@ func TestUnhealthyPluginIsStartedAnew(t *testing.T) {
 		h.driver.AddImage(imageOf("p"), fake.Behaviour{HealthAfter: time.Second})
 		id := h.install(pluginAddon).ID
 		h.await(id, graft.StatusActive)
-		h.driver.SetHealth(h.container("cluster_scheduler").ID, "unhealthy")
-		h.await(id, graft.StatusPartiallyActive)
+		before := h.container("cluster_scheduler")
+		h.driver.SetHealth(before.ID, "unhealthy")
+		h.pass(time.Minute)
+		if told := h.told(graft.EventUnhealthy); len(told) != 1 {
+			t.Errorf("users were told %q", told)
+		}
+		if now := h.container("cluster_scheduler"); now.ID != before.ID || !now.StartedAt.After(before.StartedAt) {
+			t.Errorf("it was %+v and is %+v", before, now)
+		}
 		h.await(id, graft.StatusActive)
 		h.answers(id)
 	})

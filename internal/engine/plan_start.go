@@ -36,27 +36,41 @@ func (p *plan) start(w *world, wants []*want) {
 			if i, ok := p.takeOver(w, v, after); ok {
 				last[v.service.Name] = i
 			}
-		case cause != "":
-			id, target := p.containerOf(w, v)
-			if !v.fresh() {
-				target, after = v.name, p.repair(w, v, after)
-			}
-			last[v.service.Name] = p.add(operation{kind: opStart, target: target, id: id, cause: cause, after: after})
-			if p.mustProve(v) {
-				s := chain{p: p, cause: cause, after: []int{last[v.service.Name]}}
-				s.prove(v, id, target, 0)
-				last[v.service.Name] = len(p.operations) - 1
-			}
-		case !v.fresh():
-			after = p.repair(w, v, after)
-			if c := v.current; p.mustProve(v) && !w.passedGate(c) && !reached(c, graft.ServiceCompleted) {
-				s := chain{p: p, cause: fmt.Sprintf("service %s is new in version %s", v.service.Name, p.installation.Version), after: after}
-				s.prove(v, c.ID, c.Name, c.Restarts)
-				last[v.service.Name] = len(p.operations) - 1
+		default:
+			if i, ok := p.startAlone(w, v, cause, after); ok {
+				last[v.service.Name] = i
 			}
 		}
 		p.group(from, v.service.Name)
 	}
+}
+
+// startAlone starts a service's container for a cause, or, without one, puts right
+// the one that runs. It returns the last operation that others have to await.
+func (p *plan) startAlone(w *world, v *want, cause string, after []int) (int, bool) {
+	s := chain{p: p, cause: cause, after: after}
+	if cause != "" {
+		id, target := p.containerOf(w, v)
+		if !v.fresh() {
+			target, s.after = v.name, p.repair(w, v, after)
+		}
+		s.add(operation{kind: opStart, target: target, id: id})
+		if p.mustProve(v) {
+			s.prove(v, id, target, 0)
+		}
+		return s.after[0], true
+	}
+	c := v.current
+	if c == nil {
+		return 0, false
+	}
+	s.after = p.repair(w, v, after)
+	if !p.mustProve(v) || w.passedGate(c) || reached(c, graft.ServiceCompleted) {
+		return 0, false
+	}
+	s.cause = fmt.Sprintf("service %s is new in %s", v.service.Name, versionText(p.installation))
+	s.prove(v, c.ID, c.Name, c.Restarts)
+	return s.after[0], true
 }
 
 // dependency returns the operation that a dependant has to await, if any.
