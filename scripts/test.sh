@@ -50,7 +50,7 @@ build() { GOOS=${1%/*} GOARCH=${1#*/} CGO_ENABLED=0 go build -o "$work/${1#*/}/"
 # every_case runs the long enumerations whole; with the race detector, only a part
 # of their cases is run.
 every_case() {
-  go test -count=1 -timeout 10m -json -run '^(TestFaults|TestKilledAnywhere|TestModel)$' ./internal/engine 2>&1 |
+  go test -count=1 -timeout 10m -json -run '^(TestFaults|TestKilledAnywhere|TestModel|TestUpgrade.*)$' ./internal/engine 2>&1 |
     go run ./scripts/testsum
 }
 

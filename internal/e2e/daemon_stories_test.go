@@ -37,7 +37,7 @@ func TestDaemonEnds(t *testing.T) {
 
 // everyPoint is how many points of a story there are to one at which the daemon
 // is killed: starting it again takes long.
-const everyPoint = 4
+const everyPoint = 5
 
 // TestDaemonKilledInTheMiddle kills the Docker daemon at changing calls of the
 // engine, after they took effect, and starts it again. The same engine goes on.

@@ -42,6 +42,9 @@ type strike struct {
 	done  bool // in this act
 }
 
+// odd is true of every other position, and there either before or after the call.
+func (s *strike) odd() bool { return (s.at%2 == 1) != s.after }
+
 func newDockerProxy(t *testing.T) *dockerProxy {
 	t.Helper()
 	scheme, address, _ := strings.Cut(dockertest.Client(t).DaemonHost(), "://")
