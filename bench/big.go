@@ -166,7 +166,7 @@ func rowsOf(table string, like map[string]any, a *graft.Addon, n, addons int) (r
 	switch table {
 	case "names":
 		if first {
-			row(map[string]any{"name": a.Name, "publisher": a.Publisher})
+			row(map[string]any{"name": a.Name, "publisher": a.Publisher, "seq": n/10 + 1})
 		}
 	case "name_keys":
 		if first {
