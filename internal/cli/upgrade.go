@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -116,14 +117,7 @@ func upgradeText(u *graft.UpgradeStatus) string {
 	case u.Reason != "":
 		return fmt.Sprintf("to %s failed, %s comes back: %s", u.To, u.From, u.Reason)
 	}
-	return fmt.Sprintf("from %s to %s: %s", u.From, u.To, orWord(string(u.Outcome), "under way"))
-}
-
-func orWord(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
+	return fmt.Sprintf("from %s to %s: %s", u.From, u.To, cmp.Or(string(u.Outcome), "under way"))
 }
 
 // planUpgrade prints what an upgrade would do.

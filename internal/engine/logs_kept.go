@@ -33,8 +33,13 @@ func (e *Engine) lastLines(ctx context.Context, w *world, inst *graft.Installati
 	defer cancel()
 	containers := w.containersOf(inst.ID)
 	var out strings.Builder
-	for _, s := range inst.Services {
-		started := startedOf(containers, s.Name)
+	for i := range inst.Services {
+		s := &inst.Services[i]
+		digest := specDigest(s, inst.Images[s.Name])
+		started := slices.DeleteFunc(startedOf(containers, s.Name), func(c *driver.Container) bool {
+			of := c.Labels[driver.SpecLabel]
+			return of != "" && of != digest // of another version, which is not what failed
+		})
 		var fresh bytes.Buffer
 		if slices.Contains(failed, s.Name) {
 			e.readLast(ctx, started, s.Name, &fresh)

@@ -142,11 +142,11 @@ func (p *plan) create(w *world, wants []*want) error {
 			continue
 		}
 		name, cause := w.newName(p.installation, v), fmt.Sprintf("service %s has none", v.service.Name)
-		if len(w.others(p.installation, v)) > 0 {
+		switch {
+		case v.component != nil:
+			cause = p.placeCause(w, v)
+		case len(w.others(p.installation, v)) > 0:
 			cause = changeCause(p.installation, v)
-		}
-		if v.component != nil {
-			cause = fmt.Sprintf("service %s replaces component %s", v.service.Name, v.name)
 		}
 		spec, err := w.containerSpec(p.installation, v.service, name, v.component)
 		if err != nil {

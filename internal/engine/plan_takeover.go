@@ -62,7 +62,7 @@ func (w *world) incumbent(inst *graft.Installation, v *want) *driver.Container {
 // last operation of it. It begins where an earlier plan got to.
 func (p *plan) takeOver(w *world, v *want, after []int) (int, bool) {
 	t := takeover{
-		chain: chain{p: p, after: after, cause: fmt.Sprintf("service %s replaces component %s", v.service.Name, v.name)},
+		chain: chain{p: p, after: after, cause: p.placeCause(w, v)},
 		w:     w, v: v, inst: p.installation,
 		endpoints: w.endpoints(p.installation, v.service, v.component),
 	}
@@ -77,6 +77,15 @@ func (p *plan) takeOver(w *world, v *want, after []int) (int, bool) {
 	t.settle()
 	last := len(p.operations) - 1
 	return last, last >= before
+}
+
+// placeCause is why a plugin comes to a component's place: its addon goes to
+// another version, or has not been there before.
+func (p *plan) placeCause(w *world, v *want) string {
+	if len(w.others(p.installation, v)) > 0 {
+		return changeCause(p.installation, v)
+	}
+	return fmt.Sprintf("service %s replaces component %s", v.service.Name, v.name)
 }
 
 // takeover is the way in, step by step.

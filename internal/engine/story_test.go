@@ -52,6 +52,7 @@ func stories() []story {
 		}},
 		{name: "cold", component: cold, tell: lifeOf(plainAddon), way: graft.SwapCold},
 		{name: "upgrade", component: schedulerComponent(), tell: lifeOfTwoVersions, way: graft.SwapWarm},
+		{name: "portless upgrade", component: portless, tell: lifeOfTwoVersions, way: graft.SwapWarm},
 		{name: "bad upgrade", component: schedulerComponent(), tell: lifeOfABadVersion, way: graft.SwapWarm, images: map[string]fake.Behaviour{
 			imageOf("bad"): {ExitAfter: time.Second, ExitCode: 3, Output: "no\n"},
 		}},

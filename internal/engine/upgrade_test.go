@@ -114,6 +114,9 @@ func TestUpgradeThatFailsIsTakenBack(t *testing.T) {
 				if u.Outcome != graft.OutcomeRestored || !strings.Contains(u.Reason, "3") || !strings.Contains(u.Logs, "no such table") || got.Version != "1.0.0" {
 					t.Errorf("after the upgrade: %s, %+v", got.Version, u)
 				}
+				if strings.Contains(u.Logs, "started") {
+					t.Errorf("the logs are not only of what failed: %s", u.Logs)
+				}
 				// The plugin had proved itself, and is made again.
 				again := map[string]bool{"cluster_scheduler": name == "an extension"}
 				for _, c := range first.Containers {
