@@ -4,7 +4,7 @@
 TOOL := go tool -modfile=tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help build image demo demo-clean test bench soak fuzz lint fmt clean
+.PHONY: help build image demo demo-clean test screenshots bench soak fuzz lint fmt clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,11 @@ demo-clean: ## end a demo that was left running
 test: ## everything: format, vet, lint, vulnerabilities, cross builds, all tests
 	@scripts/test.sh
 
+screenshots: ## look at every page with a browser, and keep pictures in docs/screenshots/
+	@scripts/setup.sh browser
+	@mkdir -p docs/screenshots
+	cd internal/e2e/browser && GRAFT_SCREENSHOTS=$(CURDIR)/docs/screenshots go test -count=1 -run '^(TestPages|TestEmptySystem)$$' .
+
 bench: ## measure, and write the table into docs/benchmarks.md
 	@scripts/bench.sh
 
@@ -36,6 +41,7 @@ fuzz: ## fuzz everything that reads strangers' input, FUZZTIME=30s each
 
 lint: ## run the linters
 	$(TOOL) golangci-lint run
+	cd internal/e2e/browser && go tool -modfile=../../../tools/go.mod golangci-lint run
 
 fmt: ## format the code
 	gofmt -s -w .

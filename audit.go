@@ -2,8 +2,8 @@ package graft
 
 import "time"
 
-// AuditEntry is one request that changed something, or was to. It has neither
-// the request's body nor anything secret.
+// AuditEntry is one request that changed something, or was to. It has nothing
+// secret, and of the request's body only what Detail has.
 type AuditEntry struct {
 	ID   int64     `json:"id"` // greater than those of all entries before
 	Time time.Time `json:"time"`
@@ -12,6 +12,9 @@ type AuditEntry struct {
 	Role      Role   `json:"role,omitempty"`
 	// Action is the method and the route, such as "DELETE /api/v1/addons/{id}".
 	Action string `json:"action"`
+	// Detail is what was asked for where the action alone does not say it, such as
+	// "uninstall, keep data".
+	Detail string `json:"detail,omitempty"`
 	// Target is the path of what it was about; of what was made, its own path.
 	Target string `json:"target"`
 	// From is the address that the request came from, without the port. Behind

@@ -39,7 +39,11 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require golang.org/x/time v0.16.0
+require (
+	github.com/microcosm-cc/bluemonday v1.0.27
+	github.com/yuin/goldmark v1.8.7
+	golang.org/x/time v0.16.0
+)
 
 require (
 	github.com/jackc/pgpassfile v1.0.0 // indirect
@@ -47,7 +51,11 @@ require (
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
 )
 
-require golang.org/x/oauth2 v0.37.0 // indirect
+require (
+	github.com/aymerick/douceur v0.2.0 // indirect
+	github.com/gorilla/css v1.0.1 // indirect
+	golang.org/x/oauth2 v0.37.0 // indirect
+)
 
 require (
 	github.com/Microsoft/go-winio v0.6.3 // indirect

@@ -61,6 +61,8 @@ type Installation struct {
 	Rights  []Right   `json:"rights,omitzero"`
 	Risk    RiskLevel `json:"risk,omitempty"`
 	Consent *Consent  `json:"consent,omitempty"`
+	// KeepData is whether its volumes stay when it is removed.
+	KeepData bool `json:"-"`
 	// Generation grows with every change of the spec.
 	Generation int64 `json:"generation"`
 	// Activated is whether it ever was active or partially active.
@@ -112,6 +114,9 @@ type StatusDetails struct {
 	// Upgrade is how it came, or comes, to the version that it is to run; absent:
 	// by its installation, or the spec changed since.
 	Upgrade *UpgradeStatus `json:"upgrade,omitempty"`
+	// Warnings are what is there otherwise than the addon's version says, and stays
+	// so: each is a sentence that says what to do about it.
+	Warnings []string `json:"warnings,omitempty"`
 	// Pulls are the images that are being pulled just now.
 	Pulls          []PullStatus    `json:"pulls,omitempty"`
 	FailedServices []string        `json:"failed_services"`
@@ -158,16 +163,19 @@ const (
 
 // ServiceStatus is what the engine saw of one service.
 type ServiceStatus struct {
-	Name        string       `json:"service_name"`
-	State       ServiceState `json:"state"`
-	Reason      string       `json:"reason,omitempty"`
-	ExitCode    *int         `json:"exit_code,omitempty"`
-	Restarts    int          `json:"restarts,omitempty"`
-	Container   string       `json:"container,omitempty"` // its name
-	ContainerID string       `json:"container_id,omitempty"`
-	Image       string       `json:"image,omitempty"`    // repository@digest
-	Replaces    string       `json:"replaces,omitempty"` // name of the component
-	Ports       []string     `json:"ports,omitempty"`    // host:container/protocol, inherited ones too
+	Name     string       `json:"service_name"`
+	State    ServiceState `json:"state"`
+	Reason   string       `json:"reason,omitempty"`
+	ExitCode *int         `json:"exit_code,omitempty"`
+	Restarts int          `json:"restarts,omitempty"`
+	// StartedAt is when its container was started last, by whomever; nil: it does
+	// not run.
+	StartedAt   *time.Time `json:"started_at,omitempty"`
+	Container   string     `json:"container,omitempty"` // its name
+	ContainerID string     `json:"container_id,omitempty"`
+	Image       string     `json:"image,omitempty"`    // repository@digest
+	Replaces    string     `json:"replaces,omitempty"` // name of the component
+	Ports       []string   `json:"ports,omitempty"`    // host:container/protocol, inherited ones too
 }
 
 // Component is a container of the orchestrator that Graft did not create.
@@ -235,8 +243,14 @@ type Plan struct {
 	Operations []Operation    `json:"operations"`
 	Images     []PlannedImage `json:"images"`
 	Swaps      []PlannedSwap  `json:"swaps"`
+	// Volumes are those that are made, taken over, kept or removed, in the order
+	// of the operations. nil: the engine is one that can't keep data.
+	Volumes []PlannedVolume `json:"volumes"`
 	// Conflicts are the ports, names, networks and volumes that others have.
 	Conflicts []PlannedConflict `json:"conflicts"`
+	// Warnings are what the plan leaves as it is though the addon's version says
+	// otherwise.
+	Warnings []string `json:"warnings,omitempty"`
 	// Refusal is why the engine would do nothing, or, for an addon that has been
 	// up, no more than what the operations say.
 	Refusal string `json:"refusal,omitempty"`
@@ -279,6 +293,22 @@ type PlannedSwap struct {
 	// ExpectedGap is how long nobody will answer, in milliseconds; 0: no gap,
 	// as seen from the component's networks and host ports.
 	ExpectedGap int64 `json:"expected_gap_ms"`
+}
+
+// VolumeFate is what becomes of a volume. The set is closed.
+type VolumeFate string
+
+const (
+	VolumeCreated   VolumeFate = "created"
+	VolumeTakenOver VolumeFate = "taken_over" // with the data that was kept in it
+	VolumeKept      VolumeFate = "kept"
+	VolumeRemoved   VolumeFate = "removed" // with its data
+)
+
+// PlannedVolume is what a plan does with a volume.
+type PlannedVolume struct {
+	Name string     `json:"name"` // the runtime's: <plane>_<addon>_<volume>
+	Fate VolumeFate `json:"fate"`
 }
 
 // PlannedConflict is something that a plan needs and somebody else has.

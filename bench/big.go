@@ -39,7 +39,7 @@ func (b *bench) measureBig(ctx context.Context, t *table, addons int) error {
 		t.add(row{
 			what: "a page or a search on " + db.kind + ": 99 % within", value: milliseconds(big.P99), unit: "ms", bound: 10, decimals: 1,
 			old:  "0.5 s for a list of 10,000",
-			note: fmt.Sprintf("%d addons; %d a second, of %d addons each, on the same cores; median %.1f ms", addons, pageRate, pageSize, milliseconds(big.Median)),
+			note: fmt.Sprintf("%d addons; %d a second, of %d addons each, on the same cores, after 3 s of the same; the middle one of 3 rounds; median %.1f ms", addons, pageRate, pageSize, milliseconds(big.Median)),
 		})
 		t.add(row{
 			what: "the same with a hundredth of the addons", value: milliseconds(small.P99), unit: "ms", decimals: 1,

@@ -37,6 +37,8 @@ func run(args []string) error {
 			return runBare(ctx, os.Stdin, os.Stdout)
 		case "visit":
 			return runVisit(ctx, args[1:], os.Stdout)
+		case "watch":
+			return runWatch(ctx, args[1:], os.Stdin, os.Stdout)
 		}
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
@@ -96,6 +98,7 @@ func (b *bench) steps(rounds, addons, many, big int) []step {
 		{"many addons", func(ctx context.Context, t *table) error { return b.measureMany(ctx, t, many) }},
 		{"publishing", func(ctx context.Context, t *table) error { return b.measurePublish(ctx, t, addons) }},
 		{"searching", func(ctx context.Context, t *table) error { return b.measureSearch(ctx, t, addons) }},
+		{"the dashboard", func(ctx context.Context, t *table) error { return b.measureDashboard(ctx, t, addons) }},
 		{"a big marketplace", func(ctx context.Context, t *table) error { return b.measureBig(ctx, t, big) }},
 	}
 }

@@ -2,21 +2,36 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
+// pageRounds is how often pages are asked for: one moment in which the machine does
+// something else spoils the slowest hundredth of a round.
+const pageRounds = 3
+
 // askForPages asks for paths in turn, so many a second whatever becomes of those
-// before, in a process of its own.
+// before, in a process of its own. It returns the round in the middle.
 func askForPages(ctx context.Context, marketplace string, paths []string) (load, error) {
-	return inAnotherProcess(ctx, strings.Join(paths, "\n"), "pages", "-url", marketplace, "-rate", fmt.Sprint(pageRate))
+	var rounds []load
+	for range pageRounds {
+		l, err := inAnotherProcess(ctx, strings.Join(paths, "\n"), "pages", "-url", marketplace, "-rate", fmt.Sprint(pageRate))
+		if err != nil {
+			return l, err
+		}
+		rounds = append(rounds, l)
+	}
+	slices.SortFunc(rounds, func(a, b load) int { return cmp.Compare(a.P99, b.P99) })
+	return rounds[len(rounds)/2], nil
 }
 
 // runPages is the load generator. A request's time counts from when it was due,
@@ -26,6 +41,7 @@ func runPages(ctx context.Context, args []string, in io.Reader, out io.Writer) e
 	url := flags.String("url", "", "of the marketplace")
 	rate := flags.Int("rate", 1, "requests a second")
 	span := flags.Duration("span", 15*time.Second, "for how long")
+	warm := flags.Duration("warm", 3*time.Second, "for how long before that, uncounted, as connections are opened and statements are learned then")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -43,14 +59,15 @@ func runPages(ctx context.Context, args []string, in io.Reader, out io.Writer) e
 		total load
 		times []time.Duration
 	)
-	begin := time.Now()
-	for i := range int(span.Seconds()) * *rate {
+	begin := time.Now().Add(*warm)
+	first := -int(warm.Seconds() * float64(*rate))
+	for i := first; i < int(span.Seconds()*float64(*rate)); i++ {
 		due := begin.Add(time.Duration(i) * time.Second / time.Duration(*rate))
 		if err := pause(ctx, time.Until(due)); err != nil {
 			return err
 		}
 		wait.Go(func() {
-			status, err := get(ctx, *url+paths[i%len(paths)])
+			status, err := get(ctx, *url+paths[(i-first)%len(paths)])
 			took := time.Since(due)
 			mu.Lock()
 			defer mu.Unlock()
@@ -58,7 +75,9 @@ func runPages(ctx context.Context, args []string, in io.Reader, out io.Writer) e
 				total.Failures++
 				return
 			}
-			times = append(times, took)
+			if i >= 0 {
+				times = append(times, took)
+			}
 		})
 	}
 	wait.Wait()

@@ -25,6 +25,7 @@ type server struct {
 	command     *exec.Cmd
 	marketplace string // URL
 	engine      string // URL
+	dashboard   string // URL
 	registry    string // host:port
 	dataDir     string
 	begin       time.Time     // of the process
@@ -47,6 +48,7 @@ func startServer(ctx context.Context, binary, dir, name string) (*server, error)
 		},
 		marketplace: "http://" + ports[0],
 		engine:      "http://" + ports[1],
+		dashboard:   "http://" + ports[2],
 		registry:    ports[3],
 		dataDir:     dir,
 	}

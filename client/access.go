@@ -13,7 +13,23 @@ import (
 const (
 	tokensPath = "/api/v1/tokens" //nolint:gosec // a path, no token
 	auditPath  = "/api/v1/audit"
+	whoAmIPath = "/api/v1/whoami"
 )
+
+// WhoAmI asks a server whose the client's token is, and what its holder may do. A
+// server that asks nobody for a token takes everybody for graft.PrincipalAnonymous,
+// an admin. graft.CodeUnauthorized says that it does not know the token; servers
+// that are older answer graft.CodeNotFound.
+func (c *Client) WhoAmI(ctx context.Context, server Server) (*graft.Principal, error) {
+	var who graft.Principal
+	if _, err := c.call(ctx, get(server, whoAmIPath, nil), &who); err != nil {
+		return nil, err
+	}
+	if who.Name == "" || who.Role == "" {
+		return nil, graft.Errorf(graft.CodeUpstream, "the %s does not say who asks: check its URL", c.where(server))
+	}
+	return &who, nil
+}
 
 // CreateToken makes a token on a server. What its holder is to send comes back
 // in Secret, this once.

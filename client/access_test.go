@@ -39,6 +39,13 @@ func TestAccessRequests(t *testing.T) {
 			}
 			return err
 		}, `[` + token + `]`, `GET /api/v1/tokens `},
+		"WhoAmI": {func(ctx context.Context, c *client.Client) error {
+			who, err := c.WhoAmI(ctx, client.Marketplace)
+			if err == nil && *who != (graft.Principal{Name: "ann", Role: graft.RoleViewer}) {
+				t.Errorf("got %+v", who)
+			}
+			return err
+		}, `{"name":"ann","role":"viewer"}`, `GET /api/v1/whoami `},
 		"RevokeToken": {func(ctx context.Context, c *client.Client) error {
 			return c.RevokeToken(ctx, client.Engine, addonID)
 		}, `{}`, `DELETE /api/v1/tokens/` + addonID + ` `},
@@ -67,6 +74,9 @@ func TestAccessRequests(t *testing.T) {
 	c, _ := serve(t, answer(200, `{}`))
 	if err := c.RevokeToken(t.Context(), client.Engine, "../addons"); graft.ErrorCode(err) != graft.CodeNotFound {
 		t.Errorf("an id that is none: %v", err)
+	}
+	if _, err := c.WhoAmI(t.Context(), client.Engine); graft.ErrorCode(err) != graft.CodeUpstream {
+		t.Errorf("nobody: %v", err)
 	}
 }
 

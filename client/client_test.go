@@ -215,6 +215,17 @@ func TestRequests(t *testing.T) {
 			}
 			return err
 		}, 200, installation, `DELETE /api/v1/addons/` + installationID + ` `},
+		{"PlanRemoval", func(ctx context.Context, c *client.Client) error {
+			plan, err := c.PlanRemoval(ctx, installationID, true)
+			if err == nil && (len(plan.Volumes) != 1 || plan.Volumes[0].Fate != graft.VolumeKept) {
+				t.Errorf("got plan %+v", plan)
+			}
+			return err
+		}, 200, `{"volumes":[{"name":"root_hello_data","fate":"kept"}]}`, `GET /api/v1/addons/` + installationID + `/plan?keep_data=true&uninstall=true `},
+		{"PlanRemoval with the data", func(ctx context.Context, c *client.Client) error {
+			_, err := c.PlanRemoval(ctx, installationID, false)
+			return err
+		}, 200, `{"volumes":[]}`, `GET /api/v1/addons/` + installationID + `/plan?uninstall=true `},
 		{"Plan", func(ctx context.Context, c *client.Client) error {
 			_, err := c.Plan(ctx, installationID)
 			return err
@@ -223,6 +234,13 @@ func TestRequests(t *testing.T) {
 			_, err := c.Components(ctx)
 			return err
 		}, 200, `[{"name":"mongo"}]`, `GET /api/v1/components `},
+		{"Stats", func(ctx context.Context, c *client.Client) error {
+			usage, err := c.Stats(ctx)
+			if err == nil && (len(usage) != 1 || usage[0].Service != "web" || usage[0].CPUs != 0.25 || usage[0].Memory != 7) {
+				t.Errorf("got %+v", usage)
+			}
+			return err
+		}, 200, `[{"service_name":"web","cpus":0.25,"memory_bytes":7}]`, `GET /api/v1/stats `},
 		{"Version", func(ctx context.Context, c *client.Client) error {
 			v, err := c.Version(ctx, client.Engine)
 			if err == nil && (v.Version != "v1" || v.Plane != graft.PlaneCluster) {
@@ -315,6 +333,38 @@ func TestErrors(t *testing.T) {
 			var e *graft.Error
 			if !errors.As(err, &e) || e.Code != test.code || !strings.HasPrefix(e.Error(), test.message) {
 				t.Errorf("got %q: %v, want %q: %s…", graft.ErrorCode(err), err, test.code, test.message)
+			}
+		})
+	}
+}
+
+// An engine that does not know keep_data would remove the data: it is not asked to.
+func TestDataIsKeptOrNothingIsDone(t *testing.T) {
+	t.Parallel()
+	for name, x := range map[string]struct {
+		plan string
+		code graft.Code
+		want []string
+	}{
+		"kept": {`{"volumes":[]}`, "", []string{
+			`GET /api/v1/addons/` + installationID + `/plan?keep_data=true&uninstall=true`, `DELETE /api/v1/addons/` + installationID + `?keep_data=true&uninstall=true`,
+		}},
+		"too old": {`{"operations":[]}`, graft.CodeUpstream, []string{`GET /api/v1/addons/` + installationID + `/plan?keep_data=true&uninstall=true`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				got = append(got, r.Method+" "+r.RequestURI)
+				if r.Method == http.MethodDelete {
+					w.WriteHeader(http.StatusNoContent)
+					return
+				}
+				_, _ = io.WriteString(w, x.plan)
+			})
+			removed, err := c.Uninstall(t.Context(), installationID, true)
+			if graft.ErrorCode(err) != x.code || removed != (x.code == "") || !slices.Equal(got, x.want) {
+				t.Errorf("removed %v, %v, after %q", removed, err, got)
 			}
 		})
 	}

@@ -13,6 +13,7 @@ import (
 const (
 	installationsPath = "/api/v1/addons"
 	componentsPath    = "/api/v1/components"
+	statsPath         = "/api/v1/stats"
 	versionPath       = "/api/v1/version"
 )
 
@@ -167,16 +168,62 @@ func (c *Client) patch(ctx context.Context, id string, status graft.Installation
 	return c.installation(ctx, send(Engine, http.MethodPatch, path, body), id)
 }
 
-// Delete removes a disabled installation, and reports true. One that is not
-// disabled is only asked to be, as by Disable: delete it again afterwards.
+// Delete removes a disabled installation with its data, and reports true. One that
+// is not disabled is only asked to be, as by Disable: delete it again afterwards.
 func (c *Client) Delete(ctx context.Context, id string) (removed bool, err error) {
+	return c.delete(ctx, id, nil)
+}
+
+// Uninstall disables an installation and removes it, its volumes, too, unless its
+// data is to be kept: then the next installation of an addon of its name takes them
+// over. It reports true when that is done; else the engine is at it, which can't be
+// taken back: WaitInstallation tells how it goes on, up to graft.CodeNotFound. To
+// keep data it asks for the plan first, as an engine that can't would remove it:
+// errors of PlanRemoval say that nothing was done.
+func (c *Client) Uninstall(ctx context.Context, id string, keepData bool) (removed bool, err error) {
+	query := url.Values{"uninstall": {"true"}}
+	if keepData {
+		if _, err := c.PlanRemoval(ctx, id, true); err != nil {
+			return false, err
+		}
+		query.Set("keep_data", "true")
+	}
+	return c.delete(ctx, id, query)
+}
+
+func (c *Client) delete(ctx context.Context, id string, query url.Values) (removed bool, err error) {
 	path, err := idPath(installationsPath, "installation", id)
 	if err != nil {
 		return false, err
 	}
+	r := send(Engine, http.MethodDelete, path, nil)
+	r.query = query
 	var i graft.Installation
-	status, err := c.call(ctx, send(Engine, http.MethodDelete, path, nil), &i)
+	status, err := c.call(ctx, r, &i)
 	return status == http.StatusNoContent, err
+}
+
+// PlanRemoval returns what it would lead to just now to disable an installation and
+// then delete it, with its data or keeping that, and does nothing: Volumes are those
+// that would be removed or kept. graft.CodeUpstream says that the engine is too old
+// for that, graft.CodeUnavailable that the runtime is away.
+func (c *Client) PlanRemoval(ctx context.Context, id string, keepData bool) (*graft.Plan, error) {
+	path, err := idPath(installationsPath, "installation", id)
+	if err != nil {
+		return nil, err
+	}
+	query := url.Values{"uninstall": {"true"}}
+	if keepData {
+		query.Set("keep_data", "true")
+	}
+	var plan graft.Plan
+	if _, err := c.call(ctx, get(Engine, path+"/plan", query), &plan); err != nil {
+		return nil, err
+	}
+	if plan.Volumes == nil {
+		return nil, graft.Errorf(graft.CodeUpstream, "the %s is too old to keep an addon's data, or to say what becomes of it: bring it up to date first", c.where(Engine))
+	}
+	return &plan, nil
 }
 
 // Plan returns what the engine would do next for an installation.
@@ -202,6 +249,20 @@ func (c *Client) Components(ctx context.Context) ([]graft.Component, error) {
 		return nil, err
 	}
 	return components, nil
+}
+
+// Stats returns what the containers of the installed addons use just now, of those
+// that run and can be asked. Who asks within a second of another is given the same
+// answer; the first one takes half a second. graft.CodeNotFound says that this
+// engine can't tell.
+func (c *Client) Stats(ctx context.Context) ([]graft.ServiceUsage, error) {
+	r := get(Engine, statsPath, nil)
+	r.limit = maxList
+	var usage []graft.ServiceUsage
+	if _, err := c.call(ctx, r, &usage); err != nil {
+		return nil, err
+	}
+	return usage, nil
 }
 
 // Version asks a server which version it is.

@@ -30,9 +30,10 @@ new_state() {
   root_engine=127.0.0.1:$(free_port)
   cluster_engine=127.0.0.1:$(free_port)
   dashboard=127.0.0.1:$(free_port)
+  cluster_dashboard=127.0.0.1:$(free_port)
   registry=127.0.0.1:$(free_port)
   mkdir -m 0700 "$state"
-  for name in id network marketplace root_engine cluster_engine dashboard registry; do
+  for name in id network marketplace root_engine cluster_engine dashboard cluster_dashboard registry; do
     printf '%s=%q\n' "$name" "${!name}"
   done >"$state/settings"
 }
@@ -103,7 +104,8 @@ keep() {
   marketplace   http://$marketplace/api/docs
   engine        http://$root_engine/api/docs     (plane root)
   engine        http://$cluster_engine/api/docs     (plane cluster)
-  dashboard     http://$dashboard/
+  dashboard     http://$dashboard/               (plane root)
+  dashboard     http://$cluster_dashboard/               (plane cluster, with the plugin)
   registry      $registry
   the addon     http://127.0.0.1:10007/
   the plugin    http://127.0.0.1:10105/
@@ -112,6 +114,10 @@ keep() {
   export GRAFT_ENGINE=http://$root_engine GRAFT_DATA_DIR=$state/root         # plane root
   export GRAFT_ENGINE=http://$cluster_engine GRAFT_DATA_DIR=$state/cluster   # plane cluster
   bin/graft list
+
+To look at it, signed in:
+  bin/graft dashboard --dashboard http://$dashboard --data-dir $state/root
+  bin/graft dashboard --dashboard http://$cluster_dashboard --data-dir $state/cluster
 
   make demo-clean ends it.
 TEXT

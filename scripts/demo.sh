@@ -38,8 +38,9 @@ run docker network create --label "graft.demo=$id" "$network"
 say "Start Graft with all roles and its built-in registry; it serves the plane root."
 start_graft root --plane root --marketplace-listen "$marketplace" --engine-listen "$root_engine" \
   --dashboard-listen "$dashboard" --registry-listen "$registry"
-say "Start a second engine, which serves the plane cluster and asks the same marketplace."
-start_graft cluster --plane cluster --roles engine --engine-listen "$cluster_engine" --marketplace "http://$marketplace"
+say "Start a second engine with its dashboard, for the plane cluster. It asks the same marketplace."
+start_graft cluster --plane cluster --roles engine,dashboard --engine-listen "$cluster_engine" \
+  --dashboard-listen "$cluster_dashboard" --marketplace "http://$marketplace"
 await 30 "the servers; their logs are in $state" all_ready
 
 say "Build the examples and push them to the built-in registry."

@@ -1,12 +1,28 @@
 #!/usr/bin/env bash
 # Installs what the demo and the tests need and is missing (Debian and Ubuntu),
 # and starts a Docker daemon when none answers. It never touches one that runs.
+#
+#   setup.sh            for the demo, the benchmarks and the soak
+#   setup.sh browser    for the tests, which look at the dashboard with Chromium, too
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
 # dockerd and other tools of root are not on everybody's PATH.
 PATH=$PATH:/usr/sbin:/sbin
+case "${1:-}" in
+  '' | browser) with=${1:-} ;;
+  *) fail "what? usage: setup.sh [browser]" ;;
+esac
+
+# has_any is whether one of the commands is there.
+has_any() {
+  local name
+  for name; do
+    if command -v "$name" >/dev/null; then return; fi
+  done
+  return 1
+}
 
 # missing prints the packages that this machine lacks, one a line. COMMAND:PACKAGE
 missing() {
@@ -26,6 +42,11 @@ missing() {
   # Tests start a PostgreSQL of their own; Debian's package brings the user that
   # it runs as, too.
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql
+  if [ "$with" = browser ]; then
+    has_any chromium chromium-browser google-chrome google-chrome-stable || echo chromium
+    # Pictures of pages without a font have no text.
+    [ -n "$(find /usr/share/fonts -name '*Sans*.[ot]t[fc]' -print -quit 2>/dev/null)" ] || echo fonts-dejavu-core
+  fi
   if ! command -v docker >/dev/null; then
     echo docker.io
     # The client is a package of its own since Debian 13.

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 . scripts/lib.sh
 
-scripts/setup.sh
+scripts/setup.sh browser
 with_docker "$@"
 own_settings
 work=$(mktemp -d)
@@ -44,14 +44,23 @@ vulnerabilities() {
   tool govulncheck ./...
 }
 
+# in_browser COMMAND… runs a command in the module of the tests with a browser.
+in_browser() { (cd internal/e2e/browser && "$@"); }
+lint_browser() { in_browser go tool -modfile=../../../tools/go.mod golangci-lint run; }
+
 # build PLATFORM builds everything for another platform.
 build() { GOOS=${1%/*} GOARCH=${1#*/} CGO_ENABLED=0 go build -o "$work/${1#*/}/" ./...; }
 
 # every_case runs the long enumerations whole; with the race detector, only a part
 # of their cases is run.
 every_case() {
-  go test -count=1 -timeout 10m -json -run '^(TestFaults|TestKilledAnywhere|TestModel|TestUpgrade.*)$' ./internal/engine 2>&1 |
+  go test -count=1 -timeout 15m -json -run '^(TestFaults|TestKilledAnywhere|TestModel|TestUpgrade.*)$' ./internal/engine 2>&1 |
     go run ./scripts/testsum
+}
+
+# browser_tests looks at the dashboard with a real browser.
+browser_tests() {
+  in_browser go test -count=1 -timeout 15m -json ./... 2>&1 | go run ./scripts/testsum
 }
 
 # tests begins with the package that takes the longest, so that it is not the last.
@@ -65,13 +74,14 @@ tests() {
     "$longest" $packages 2>&1 | go run ./scripts/testsum | tee "$work/tests"
 }
 
-# all_tests runs both at a time: one of them mostly waits for Docker.
+# all_tests runs the first two at a time: one of them mostly waits for Docker. A
+# browser has the machine for itself: people are not as busy as the other tests are.
 all_tests() {
-  local code=0 other
+  local code=0 every
   every_case >"$work/every" 2>&1 &
-  other=$!
+  every=$!
   tests || code=1
-  wait "$other" || code=1
+  wait "$every" || code=1
   say "tests of faults and crashes, every case:"
   cat "$work/every"
   return "$code"
@@ -81,11 +91,14 @@ step "guard: record what is in Docker" scripts/guard.sh record "$work/before"
 step "format" formatted
 step "go vet" go vet ./...
 step "go vet, the soak" go vet -tags soak ./internal/e2e/
+step "go vet, the tests with a browser" in_browser go vet ./...
 step "lint" tool golangci-lint run --build-tags soak
+step "lint, the tests with a browser" lint_browser
 step "vulnerabilities" vulnerabilities
 step "build for linux/arm64" build linux/arm64
 step "build for linux/arm" build linux/arm
 step "tests, with the race detector and real Docker; faults and crashes without it, every case" all_tests
+step "tests of the dashboard with a real browser" browser_tests
 step "guard: nothing left in Docker, nothing else touched" \
   scripts/guard.sh compare "$work/before" graft-test- graft.engine=
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/driver"
+	"github.com/graftplatform/graft/internal/outage"
 )
 
 // Market is what the marketplace's API needs.
@@ -31,9 +32,9 @@ type Catalogue interface {
 	// EachApproved calls fn with the JSON document of every approved addon, or
 	// of those of that name. The document is valid during the call.
 	EachApproved(ctx context.Context, name string, fn func(document []byte) error) error
-	// Page calls fn for a page of the addons that a query chooses, and returns
+	// Page returns a page of the addons that a query chooses, as JSON, and
 	// the cursor of the next one.
-	Page(ctx context.Context, q *graft.AddonQuery, fn func(document []byte) error) (next string, err error)
+	Page(ctx context.Context, q *graft.AddonQuery) (documents []string, next string, err error)
 	Name(ctx context.Context, name string) (*graft.Name, error)
 	// Versions returns those of a name, the highest first.
 	Versions(ctx context.Context, name string) ([]graft.Version, error)
@@ -83,8 +84,10 @@ type Installations interface {
 	// run.
 	Upgrade(ctx context.Context, id string, request graft.InstallRequest) (*graft.Installation, error)
 	// Delete returns nil without an error when the installation is gone, else
-	// the installation, which is being disabled.
-	Delete(ctx context.Context, id string) (*graft.Installation, error)
+	// the installation, which is only being disabled.
+	Delete(ctx context.Context, id string, keepData bool) (*graft.Installation, error)
+	// Uninstall is Delete for one that goes on by itself once it is disabled.
+	Uninstall(ctx context.Context, id string, keepData bool) (*graft.Installation, error)
 }
 
 // Operations show what an engine does and sees.
@@ -92,7 +95,11 @@ type Operations interface {
 	PlanInstall(ctx context.Context, request graft.InstallRequest) (*graft.Plan, error)
 	PlanUpgrade(ctx context.Context, id string, request graft.InstallRequest) (*graft.Plan, error)
 	Plan(ctx context.Context, id string) (*graft.Plan, error)
+	PlanRemoval(ctx context.Context, id string, keepData bool) (*graft.Plan, error)
 	Components(ctx context.Context) ([]graft.Component, error)
+	// Stats returns what the services' containers use just now; CodeNotFound where
+	// the runtime can't tell.
+	Stats(ctx context.Context) ([]graft.ServiceUsage, error)
 	// Logs writes whole lines, each after its service's name.
 	Logs(ctx context.Context, id, service string, options driver.LogOptions, w io.Writer) error
 	// Ready returns why the engine can't do its work just now.
@@ -165,6 +172,7 @@ type service struct {
 	routes   []compiledRoute
 	places   places
 	document func() ([]byte, error) // OpenAPI
+	away     *outage.Log            // what requests need
 }
 
 func newService(role string, options Options) *service {
@@ -182,5 +190,6 @@ func newService(role string, options Options) *service {
 		role:     role,
 		places:   newPlaces(),
 		document: openAPI(role),
+		away:     outage.New(options.Log),
 	}
 }

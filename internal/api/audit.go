@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/graftplatform/graft"
@@ -24,7 +25,7 @@ type AuditLog interface {
 const (
 	auditPage    = 100
 	maxAuditPage = 1000
-	// maxTarget is how much of a path an entry has, in bytes.
+	// maxTarget is how much of a path, and of a detail, an entry has, in bytes.
 	maxTarget = 300
 )
 
@@ -57,7 +58,7 @@ func (s *service) audited(route *compiledRoute, rec *recorder, r *http.Request) 
 	defer func() {
 		s.Audit.Record(graft.AuditEntry{
 			Time: time.Now().UTC(), Principal: by.Name, Role: by.Role,
-			Action: route.method + " " + route.path, Target: targetOf(rec, r), From: remoteHost(r),
+			Action: route.method + " " + route.path, Detail: rec.detail, Target: targetOf(rec, r), From: remoteHost(r),
 			Status: outcome.Code, ErrorCode: outcome.ErrorCode,
 		})
 	}()
@@ -70,6 +71,14 @@ func (s *service) audited(route *compiledRoute, rec *recorder, r *http.Request) 
 		outcome = errorBody{Code: cmp.Or(rec.status, http.StatusOK)}
 	}
 	return err
+}
+
+// asks notes what a request asks for, where that is not clear from its route.
+func asks(w http.ResponseWriter, words ...string) {
+	if rec, is := w.(*recorder); is {
+		detail := strings.Join(words, ", ")
+		rec.detail = strings.ToValidUTF8(detail[:min(len(detail), maxTarget)], "")
+	}
 }
 
 // targetOf is the path of what a request was about, or made.

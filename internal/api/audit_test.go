@@ -41,7 +41,7 @@ func TestAuditEntries(t *testing.T) {
 	h := newHolders(t)
 	audit := &fakeAudit{market: market}
 	servers := both(market, engine, Options{Auth: h.auth, Audit: audit})
-	const addons = "/api/v1/addons"
+	const addons, eitherWay = "/api/v1/addons", "disable, or remove what is disabled"
 	operator := graft.AuditEntry{Principal: "the-operator", Role: graft.RoleOperator, From: "192.0.2.1"}
 	for name, c := range map[string]struct {
 		server, method, path, body string
@@ -51,12 +51,28 @@ func TestAuditEntries(t *testing.T) {
 	}{
 		"made": {
 			server: "engine", method: "POST", path: addons, body: `{"marketplace_id":"` + someID + `"}`, by: graft.RoleOperator,
-			want: graft.AuditEntry{Action: "POST " + addons, Target: addons + "/" + someID, Status: 201},
+			want: graft.AuditEntry{Action: "POST " + addons, Detail: "install " + someID, Target: addons + "/" + someID, Status: 201},
+		},
+		"made with consent": {
+			server: "engine", method: "POST", path: addons, body: `{"marketplace_id":"` + someID + `","consent":["docker_socket","host_port:80"]}`, by: graft.RoleOperator,
+			want: graft.AuditEntry{Action: "POST " + addons, Detail: "install " + someID + ", consent to docker_socket host_port:80", Target: addons + "/" + someID, Status: 201},
+		},
+		"disabled": {
+			server: "engine", method: "PATCH", path: addons + "/" + someID, body: `{"status":"disabling"}`, by: graft.RoleOperator,
+			want: graft.AuditEntry{Action: "PATCH " + addons + "/{id}", Detail: "disable", Target: addons + "/" + someID, Status: 200},
+		},
+		"enabled": {
+			server: "engine", method: "PATCH", path: addons + "/" + someID, body: `{"status":"installing"}`, by: graft.RoleOperator,
+			want: graft.AuditEntry{Action: "PATCH " + addons + "/{id}", Detail: "enable", Target: addons + "/" + someID, Status: 200},
+		},
+		"uninstalled": {
+			server: "engine", method: "DELETE", path: addons + "/" + someID + "?uninstall=true&keep_data=true", by: graft.RoleOperator,
+			want: graft.AuditEntry{Action: "DELETE " + addons + "/{id}", Detail: "uninstall, keep data", Target: addons + "/" + someID, Status: 200},
 		},
 		"refused": {
 			server: "engine", method: "DELETE", path: addons + "/" + someID + "?password=x", by: graft.RoleOperator,
 			prepare: func() { engine.err = graft.Errorf(graft.CodeRefused, "no") },
-			want:    graft.AuditEntry{Action: "DELETE " + addons + "/{id}", Target: addons + "/" + someID, Status: 409, ErrorCode: graft.CodeRefused},
+			want:    graft.AuditEntry{Action: "DELETE " + addons + "/{id}", Detail: eitherWay, Target: addons + "/" + someID, Status: 409, ErrorCode: graft.CodeRefused},
 		},
 		"invalid": {
 			server: "engine", method: "PATCH", path: addons + "/" + someID + "/", body: `{"status":"secret"}`, by: graft.RoleOperator,
@@ -65,7 +81,7 @@ func TestAuditEntries(t *testing.T) {
 		"failed": {
 			server: "engine", method: "DELETE", path: addons + "/" + someID, by: graft.RoleOperator,
 			prepare: func() { engine.err = errors.New("inner") },
-			want:    graft.AuditEntry{Action: "DELETE " + addons + "/{id}", Target: addons + "/" + someID, Status: 500, ErrorCode: graft.CodeInternal},
+			want:    graft.AuditEntry{Action: "DELETE " + addons + "/{id}", Detail: eitherWay, Target: addons + "/" + someID, Status: 500, ErrorCode: graft.CodeInternal},
 		},
 		"forbidden": {
 			server: "marketplace", method: "DELETE", path: "/api/v1/marketplace/addons/" + someID, by: graft.RoleOperator,

@@ -40,6 +40,15 @@ func (s *service) caller(r *http.Request) (graft.Principal, error) {
 	return s.Auth.Authenticate(r.Context(), credentials)
 }
 
+// whoAmI answers who asks, and what he may do.
+func (s *service) whoAmI(w http.ResponseWriter, r *http.Request) error {
+	caller, err := s.caller(r)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, caller)
+}
+
 // bearer returns the token of a request, empty if it has none.
 func bearer(r *http.Request) string {
 	scheme, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")

@@ -151,6 +151,52 @@ func TestDelete(t *testing.T) {
 	}
 }
 
+// Data is kept only if that is asked for, and removed only if nothing else is meant.
+func TestDeleteKeepingData(t *testing.T) {
+	t.Parallel()
+	for query, kept := range map[string]bool{"": false, "?keep_data=false": false, "?keep_data=": false, "?keep_data=true": true, "?keep_data=1": true} {
+		_, engine := newFakes()
+		engine.removed = true
+		h := NewEngine(engine, Options{})
+		if w := ask(t, h, "DELETE", "/api/v1/addons/"+someID+query, ""); w.Code != 204 || engine.kept != kept || engine.whole {
+			t.Errorf("%q: %d, kept %v, of one wish %v", query, w.Code, engine.kept, engine.whole)
+		}
+	}
+	_, engine := newFakes()
+	engine.err = graft.Errorf(graft.CodeInternal, "it was called")
+	h := NewEngine(engine, Options{})
+	for _, wrong := range []struct{ method, path string }{
+		{"DELETE", "?keep_data=yes"}, {"DELETE", "?uninstall=yes"}, {"GET", "/plan?uninstall=yes"}, {"GET", "/plan?keep_data=true"},
+	} {
+		if w := ask(t, h, wrong.method, "/api/v1/addons/"+someID+wrong.path, ""); w.Code != 422 {
+			t.Errorf("%v: %d %s", wrong, w.Code, w.Body)
+		}
+	}
+}
+
+func TestUninstallIsOneWish(t *testing.T) {
+	t.Parallel()
+	for query, kept := range map[string]bool{"?uninstall=true": false, "?uninstall=true&keep_data=true": true} {
+		_, engine := newFakes()
+		h := NewEngine(engine, Options{})
+		if w := ask(t, h, "DELETE", "/api/v1/addons/"+someID+query, ""); w.Code != 200 || !engine.whole || engine.kept != kept {
+			t.Errorf("%q: %d, of one wish %v, kept %v", query, w.Code, engine.whole, engine.kept)
+		}
+	}
+}
+
+func TestPlanOfARemoval(t *testing.T) {
+	t.Parallel()
+	_, engine := newFakes()
+	h := NewEngine(engine, Options{})
+	for query, kept := range map[string]bool{"?uninstall=true": false, "?uninstall=true&keep_data=true": true} {
+		w := ask(t, h, "GET", "/api/v1/addons/"+someID+"/plan"+query, "")
+		if w.Code != 200 || engine.kept != kept || !strings.Contains(w.Body.String(), `{"name":"root_a_data","fate":"kept"}`) {
+			t.Errorf("%q: %d %s, kept %v", query, w.Code, w.Body, engine.kept)
+		}
+	}
+}
+
 func TestLimit(t *testing.T) {
 	t.Parallel()
 	market, engine := newFakes()

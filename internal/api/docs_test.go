@@ -143,6 +143,10 @@ func TestAnswersMatchSchemas(t *testing.T) {
 	installed.Rights, installed.Risk = []graft.Right{graft.HostNetwork("s", "w")}, graft.RiskHigh
 	installed.Consent = &graft.Consent{Grants: []string{"host_network"}, Rights: installed.Rights, Images: map[string]string{"s": "i@sha256:0"}, By: "a"}
 	engine.inst = &installed
+	usage, err := json.Marshal(graft.ServiceUsage{InstallationID: someID, Service: "s", ContainerID: "c", CPUs: 0.5, Memory: 1, MemoryLimit: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
 	code, gap := 1, int64(180)
 	event, err := json.Marshal(graft.Event{
 		ID: 1, Type: graft.EventSwapped, InstallationID: someID, Addon: "a", Service: "s", Component: "c",
@@ -160,9 +164,12 @@ func TestAnswersMatchSchemas(t *testing.T) {
 		{marketAPI, "Addon", published.Body.Bytes()},
 		{engineAPI, "Installation", ask(t, engineAPI, "GET", "/api/v1/addons/"+someID, "").Body.Bytes()},
 		{engineAPI, "Plan", ask(t, engineAPI, "GET", "/api/v1/addons/"+someID+"/plan", "").Body.Bytes()},
+		{engineAPI, "Plan", ask(t, engineAPI, "GET", "/api/v1/addons/"+someID+"/plan?uninstall=true&keep_data=true", "").Body.Bytes()},
 		{engineAPI, "Plan", ask(t, engineAPI, "POST", "/api/v1/addons?dry_run=true", `{"marketplace_id":"`+someID+`"}`).Body.Bytes()},
 		{engineAPI, "Event", event},
 		{engineAPI, "Policy", ask(t, engineAPI, "GET", "/api/v1/policy", "").Body.Bytes()},
+		{engineAPI, "Principal", ask(t, engineAPI, "GET", "/api/v1/whoami", "").Body.Bytes()},
+		{engineAPI, "ServiceUsage", usage},
 		{engineAPI, "Version", ask(t, engineAPI, "GET", "/api/v1/version", "").Body.Bytes()},
 		{engineAPI, "Error", ask(t, engineAPI, "PATCH", "/api/v1/addons/"+someID, "{}").Body.Bytes()},
 	} {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/graftplatform/graft"
 )
@@ -41,6 +42,14 @@ func (e *engine) requestBy(r *http.Request, f *fields) (graft.InstallRequest, er
 	return request, err
 }
 
+// consenting says what a request consents to, if to anything.
+func consenting(request graft.InstallRequest) []string {
+	if len(request.Consent) == 0 {
+		return nil
+	}
+	return []string{"consent to " + strings.Join(request.Consent, " ")}
+}
+
 // preview says what it would do to install an addon.
 func (e *engine) preview(w http.ResponseWriter, r *http.Request) error {
 	request, err := e.installRequest(w, r)
@@ -61,6 +70,7 @@ func (e *engine) install(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	asks(w, append([]string{"install " + request.MarketplaceID}, consenting(request)...)...)
 	installation, err := e.engine.Install(r.Context(), request)
 	if err != nil {
 		return err
@@ -104,10 +114,11 @@ func (e *engine) change(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	desired := graft.DesiredEnabled
+	desired, wish := graft.DesiredEnabled, "enable"
 	if status == string(graft.StatusDisabling) {
-		desired = graft.DesiredDisabled
+		desired, wish = graft.DesiredDisabled, "disable"
 	}
+	asks(w, wish)
 	installation, err := e.engine.SetDesired(r.Context(), id, desired)
 	if err != nil {
 		return err
@@ -120,6 +131,7 @@ func (e *engine) upgrade(w http.ResponseWriter, r *http.Request, id string, f *f
 	if err != nil {
 		return err
 	}
+	asks(w, append([]string{"upgrade to " + request.MarketplaceID}, consenting(request)...)...)
 	installation, err := e.engine.Upgrade(r.Context(), id, request)
 	if err != nil {
 		return err
@@ -146,7 +158,20 @@ func (e *engine) remove(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	installation, err := e.engine.Delete(r.Context(), id)
+	q := queryOf(r)
+	uninstall, keepData := q.bool("uninstall"), q.bool("keep_data")
+	if err := q.err(); err != nil {
+		return err
+	}
+	remove, wishes := e.engine.Delete, []string{"disable, or remove what is disabled"}
+	if uninstall {
+		remove, wishes = e.engine.Uninstall, []string{"uninstall"}
+	}
+	if keepData {
+		wishes = append(wishes, "keep data")
+	}
+	asks(w, wishes...)
+	installation, err := remove(r.Context(), id, keepData)
 	switch {
 	case err != nil:
 		return err
@@ -162,6 +187,18 @@ func (e *engine) plan(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	q := queryOf(r)
+	uninstall, keepData := q.bool("uninstall"), q.bool("keep_data")
+	if keepData && !uninstall {
+		q.bad("keep_data", "Goes with uninstall=true.")
+	}
+	if err := q.err(); err != nil {
+		return err
+	}
+	if uninstall {
+		plan, err := e.engine.PlanRemoval(r.Context(), id, keepData)
+		return writePlan(w, plan, err)
+	}
 	plan, err := e.engine.Plan(r.Context(), id)
 	return writePlan(w, plan, err)
 }
@@ -174,6 +211,7 @@ func writePlan(w http.ResponseWriter, plan *graft.Plan, err error) error {
 	shown.Operations = notNil(shown.Operations)
 	shown.Images = notNil(shown.Images)
 	shown.Swaps = notNil(shown.Swaps)
+	shown.Volumes = notNil(shown.Volumes)
 	shown.Conflicts = notNil(shown.Conflicts)
 	shown.Rights = notNil(shown.Rights)
 	shown.Missing = notNil(shown.Missing)
@@ -198,4 +236,12 @@ func (e *engine) components(w http.ResponseWriter, r *http.Request) error {
 		components = []graft.Component{}
 	}
 	return writeJSON(w, http.StatusOK, components)
+}
+
+func (e *engine) stats(w http.ResponseWriter, r *http.Request) error {
+	usage, err := e.engine.Stats(r.Context())
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, notNil(usage))
 }

@@ -89,6 +89,10 @@ func (s *service) fail(rec *recorder, r *http.Request, err error) {
 			"method", r.Method, "path", r.URL.Path, "error", err)
 		body.Message = "Internal error; the server's log explains it under the id " + id + "."
 	}
+	if errors.Unwrap(err) != nil && graft.ErrorCode(err) == graft.CodeUnavailable && r.Context().Err() == nil {
+		// Where it is and what it said itself is not for strangers.
+		s.away.Failed(r.Context(), "something that requests need is away", err, "api", s.role, "path", r.URL.Path)
+	}
 	if rec.status != 0 {
 		s.Log.WarnContext(r.Context(), "answer cut short", "api", s.role, "path", r.URL.Path, "error", err)
 		panic(http.ErrAbortHandler)

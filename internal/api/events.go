@@ -59,7 +59,7 @@ func (e *engine) streamEvents(w http.ResponseWriter, r *http.Request, id string)
 		return err
 	}
 	defer release()
-	ctx, cancel := e.untilStopping(r.Context())
+	ctx, cancel := e.streaming(r, asked.follow)
 	defer cancel()
 	w.Header().Set("X-Accel-Buffering", "no") // or nginx would hold events back
 	out := newLineWriter(w, "text/event-stream", asked.follow)

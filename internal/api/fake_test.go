@@ -61,16 +61,11 @@ func (m *fakeMarket) EachApproved(_ context.Context, name string, fn func([]byte
 	return m.err
 }
 
-func (m *fakeMarket) Page(_ context.Context, q *graft.AddonQuery, fn func([]byte) error) (string, error) {
+func (m *fakeMarket) Page(_ context.Context, q *graft.AddonQuery) ([]string, string, error) {
 	m.query = append(m.query, *q)
-	for _, document := range m.list {
-		if err := fn([]byte(document)); err != nil {
-			return "", err
-		}
-	}
 	next := m.next
 	m.next = ""
-	return next, m.err
+	return m.list, next, m.err
 }
 
 func (m *fakeMarket) Delete(context.Context, graft.Principal, string) error { return m.err }
@@ -134,8 +129,11 @@ type fakeEngine struct {
 	desired graft.DesiredState
 	status  string
 	removed bool
-	asked   graft.InstallRequest  // of Install, Upgrade and their plans
-	policy  graft.Policy          // that was set
+	kept    bool                 // data was to be kept
+	whole   bool                 // Uninstall was called
+	asked   graft.InstallRequest // of Install, Upgrade and their plans
+	policy  graft.Policy         // that was set
+	usage   []graft.ServiceUsage
 	during  func(context.Context) // runs in WaitInstallation
 	output  func(ctx context.Context, service string, o driver.LogOptions, w io.Writer) error
 
@@ -167,7 +165,9 @@ func (e *fakeEngine) PlanInstall(_ context.Context, request graft.InstallRequest
 		Addon: "a", Hash: "sha256:0", Refusal: "why", Operations: []graft.Operation{{Kind: "pull", Target: "i", Cause: "c"}},
 		Images:    []graft.PlannedImage{{Image: "i", Services: []string{"s"}, Size: 1}},
 		Swaps:     []graft.PlannedSwap{{Component: "c", Service: "s", Back: true, Way: graft.SwapCold, Reason: "r"}},
+		Volumes:   []graft.PlannedVolume{{Name: "root_a_data", Fate: graft.VolumeTakenOver}},
 		Conflicts: []graft.PlannedConflict{{Kind: "port", Name: "80/tcp", Holder: "h", Text: "t"}},
+		Warnings:  []string{"w"},
 		Rights:    []graft.Right{graft.HostNetwork("s", "w")}, Risk: graft.RiskHigh,
 		Missing: []graft.Right{graft.HostNetwork("s", "w")}, Denied: []graft.Right{graft.ReplacesComponent("s", "c")},
 	}, e.err
@@ -205,11 +205,22 @@ func (e *fakeEngine) SetDesired(_ context.Context, _ string, desired graft.Desir
 	return e.inst, e.err
 }
 
-func (e *fakeEngine) Delete(context.Context, string) (*graft.Installation, error) {
+func (e *fakeEngine) Delete(_ context.Context, _ string, keepData bool) (*graft.Installation, error) {
+	e.kept = keepData
 	if e.removed {
 		return nil, e.err
 	}
 	return e.inst, e.err
+}
+
+func (e *fakeEngine) Uninstall(ctx context.Context, id string, keepData bool) (*graft.Installation, error) {
+	e.whole = true
+	return e.Delete(ctx, id, keepData)
+}
+
+func (e *fakeEngine) PlanRemoval(_ context.Context, _ string, keepData bool) (*graft.Plan, error) {
+	e.kept = keepData
+	return &graft.Plan{Addon: "a", Volumes: []graft.PlannedVolume{{Name: "root_a_data", Fate: graft.VolumeKept}}}, e.err
 }
 
 func (e *fakeEngine) Plan(context.Context, string) (*graft.Plan, error) {
@@ -227,6 +238,8 @@ func (e *fakeEngine) SetPolicy(_ context.Context, policy graft.Policy) (*graft.P
 }
 
 func (e *fakeEngine) Components(context.Context) ([]graft.Component, error) { return nil, e.err }
+
+func (e *fakeEngine) Stats(context.Context) ([]graft.ServiceUsage, error) { return e.usage, e.err }
 
 func (e *fakeEngine) Logs(ctx context.Context, _, service string, o driver.LogOptions, w io.Writer) error {
 	if e.output != nil {

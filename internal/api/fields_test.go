@@ -39,6 +39,7 @@ func TestSchemasKnowEveryField(t *testing.T) {
 		"Token": graft.Token{}, "IssuedToken": graft.IssuedToken{}, "AuditEntry": graft.AuditEntry{},
 		"PlannedImage": graft.PlannedImage{}, "PlannedConflict": graft.PlannedConflict{}, "Component": graft.Component{},
 		"Right": graft.Right{}, "Consent": graft.Consent{}, "Policy": graft.Policy{},
+		"ServiceUsage": graft.ServiceUsage{}, "Principal": graft.Principal{},
 		"UpgradeStatus": graft.UpgradeStatus{}, "PlannedUpgrade": graft.PlannedUpgrade{},
 	} {
 		schema, ok := schemas[name].(map[string]any)

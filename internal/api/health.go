@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -106,6 +107,9 @@ func runChecks(ctx context.Context, checks []Check) []error {
 // explain is what clients read of a check that failed.
 func (s *service) explain(ctx context.Context, check string, err error) string {
 	if message := graft.ErrorMessage(err); message != "" {
+		if errors.Unwrap(err) != nil { // which is not for strangers
+			s.away.Failed(ctx, "a check failed", err, "api", s.role, "check", check)
+		}
 		return message
 	}
 	s.Log.ErrorContext(ctx, "check failed", "api", s.role, "check", check, "error", err)

@@ -45,7 +45,7 @@ func (e *engine) logs(w http.ResponseWriter, r *http.Request) error {
 		timer := time.AfterFunc(quietTime, out.begin)
 		defer timer.Stop()
 	}
-	ctx, cancel := e.untilStopping(r.Context())
+	ctx, cancel := e.streaming(r, options.Follow)
 	defer cancel()
 	err = e.engine.Logs(ctx, id, q.values.Get("service"), options, out)
 	return out.end(ctx, err)

@@ -2,7 +2,6 @@ package api
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"net/http"
 
@@ -41,8 +40,17 @@ func (m *marketplace) list(w http.ResponseWriter, r *http.Request) error {
 		}
 		query.Limit = graft.MaxPage
 		for {
-			if query.Cursor, err = m.market.Page(r.Context(), query, fn); err != nil || query.Cursor == "" {
+			var documents []string
+			if documents, query.Cursor, err = m.market.Page(r.Context(), query); err != nil {
 				return err
+			}
+			for _, document := range documents {
+				if err := fn([]byte(document)); err != nil {
+					return err
+				}
+			}
+			if query.Cursor == "" {
+				return nil
 			}
 		}
 	})
@@ -50,27 +58,28 @@ func (m *marketplace) list(w http.ResponseWriter, r *http.Request) error {
 
 // page answers one page, with a link to the next.
 func (m *marketplace) page(w http.ResponseWriter, r *http.Request, query *graft.AddonQuery) error {
-	var body bytes.Buffer
-	separator := byte('[')
-	next, err := m.market.Page(r.Context(), query, func(document []byte) error {
-		body.WriteByte(separator)
-		separator = ','
-		body.Write(document)
-		return nil
-	})
+	documents, next, err := m.market.Page(r.Context(), query)
 	if err != nil {
-		return err
+		return queryError{err} // of what was sent, nothing but the query can be wrong
 	}
-	if separator == '[' {
-		body.WriteByte('[')
+	size := len("[]\n")
+	for _, document := range documents {
+		size += len(document) + len(",")
 	}
-	body.WriteString("]\n")
+	body := append(make([]byte, 0, size), '[')
+	for i, document := range documents {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = append(body, document...)
+	}
+	body = append(body, "]\n"...)
 	if next != "" {
 		values := r.URL.Query()
 		values.Set("cursor", next)
 		w.Header().Set("Link", "<"+r.URL.EscapedPath()+"?"+values.Encode()+`>; rel="next"`)
 	}
-	writeCached(w, r, body.Bytes())
+	writeCached(w, r, body)
 	return nil
 }
 

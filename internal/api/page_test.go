@@ -74,6 +74,17 @@ func TestBadAddonQueries(t *testing.T) {
 	}
 }
 
+// Only the store knows whether a cursor is one.
+func TestCursorOfAnotherQuery(t *testing.T) {
+	t.Parallel()
+	market, _ := newFakes()
+	market.err = graft.Problems{{Path: []string{"cursor"}, Message: "Not the cursor of a page of this query."}}.Err()
+	w := ask(t, NewMarketplace(market, Options{}), "GET", "/api/v1/marketplace/addons?limit=1&cursor=abc", "")
+	if errors, ok := errorOf(t, w)["errors"].(map[string]any); w.Code != 422 || !ok || errors["query"] == nil || errors["json"] != nil {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
 func TestCacheMayAsk(t *testing.T) {
 	t.Parallel()
 	market, _ := newFakes()

@@ -131,7 +131,7 @@ func TestEveryRouteMapsEveryError(t *testing.T) {
 func independent(pattern string) bool {
 	switch pattern {
 	case "/", "/healthz", "/api/v1/version", "/schemas/descriptor.json", "/docs/openapi.json", "/api/docs", "/api/docs/rapidoc-min.js",
-		"/metrics":
+		"/metrics", "/api/v1/whoami":
 		return true
 	}
 	return false
@@ -160,6 +160,25 @@ func TestPanic(t *testing.T) {
 	w := ask(t, NewMarketplace(nil, Options{}), "GET", "/api/v1/marketplace/addons/"+someID, "")
 	if errorOf(t, w); w.Code != 500 || strings.Contains(w.Body.String(), "nil pointer") {
 		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// Of what is away strangers read the message; the cause is in the log.
+func TestCausesAreForTheLog(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/api/v1/addons", "/readyz"} {
+		var log strings.Builder
+		_, engine := newFakes()
+		engine.err = graft.WrapError(graft.CodeUnavailable, errors.New("at db.internal"), "The database does not answer.")
+		h := NewEngine(engine, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+		for range 3 {
+			if w := ask(t, h, "GET", path, ""); w.Code != 503 || strings.Contains(w.Body.String(), "db.internal") {
+				t.Errorf("%s: %d %s", path, w.Code, w.Body)
+			}
+		}
+		if told := strings.Count(log.String(), "at db.internal"); told != 1 {
+			t.Errorf("%s: the log tells it %d times, not once a minute:\n%s", path, told, log.String())
+		}
 	}
 }
 

@@ -75,6 +75,7 @@ type recorder struct {
 	http.ResponseWriter
 	status int // 0: nothing yet
 	bytes  int64
+	detail string // what was asked for, for the audit log
 }
 
 // WriteHeader implements http.ResponseWriter.

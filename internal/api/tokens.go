@@ -39,6 +39,7 @@ func (s *service) createToken(w http.ResponseWriter, r *http.Request) error {
 	if err := f.err(name, role, expiresIn); err != nil {
 		return err
 	}
+	asks(w, "token "+request.Name, "role "+given)
 	issued, err := s.Tokens.CreateToken(r.Context(), request)
 	if err != nil {
 		return err

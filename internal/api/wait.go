@@ -60,3 +60,32 @@ func (s *service) untilStopping(ctx context.Context) (context.Context, context.C
 	}()
 	return ctx, func() { cancel(nil) }
 }
+
+// askAgain is how often it is asked whether a token is good still that a stream began
+// with.
+const askAgain = 15 * time.Second
+
+// streaming is untilStopping for streams. One without an end also ends when its
+// token is good no longer; while nobody can tell, it goes on.
+func (s *service) streaming(r *http.Request, endless bool) (context.Context, context.CancelFunc) {
+	ctx, cancel := s.untilStopping(r.Context())
+	if s.Auth == nil || !endless {
+		return ctx, cancel
+	}
+	credentials := bearer(r)
+	go func() {
+		ticker := time.NewTicker(askAgain)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+			case <-ctx.Done():
+				return
+			}
+			if _, err := s.Auth.Authenticate(ctx, credentials); graft.ErrorCode(err) == graft.CodeUnauthorized {
+				cancel()
+			}
+		}
+	}()
+	return ctx, cancel
+}

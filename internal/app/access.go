@@ -52,6 +52,10 @@ func (o *AccessOptions) complete() error {
 		return invalid("there is no way to authenticate called %q: choose %s, %s or %s with --auth", o.Auth, AuthToken, AuthOakestra, AuthNone)
 	case !isURL(o.OakestraKeyURL):
 		return invalid("--oakestra-key-url %q is no URL: write it like %s", o.OakestraKeyURL, DefaultOakestraKeyURL)
+	case o.OakestraKeyURL != DefaultOakestraKeyURL && o.Auth != AuthOakestra:
+		return invalid("--oakestra-key-url is for --auth oakestra: give both, or leave it out")
+	case len(o.OIDCRoles) > 0 && o.OIDCIssuer == "":
+		return invalid("--oidc-role is about the tokens of an issuer: give --oidc-issuer and --oidc-audience, too, or leave it out")
 	case (o.OIDCIssuer == "") != (o.OIDCAudience == ""):
 		return invalid("--oidc-issuer and --oidc-audience need each other: give both")
 	case o.OIDCIssuer != "" && o.Auth == AuthNone:

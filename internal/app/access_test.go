@@ -317,6 +317,8 @@ func TestAccessOptions(t *testing.T) {
 		"no URL of the key":     {app.AccessOptions{Auth: app.AuthOakestra, OakestraKeyURL: "jwt_generator:10011"}, "--oakestra-key-url"},
 		"no audience":           {app.AccessOptions{OIDCIssuer: issuer}, "--oidc-audience"},
 		"no issuer":             {app.AccessOptions{OIDCAudience: "graft"}, "--oidc-issuer"},
+		"roles of nobody":       {app.AccessOptions{OIDCRoles: []string{"dev=publisher"}}, "--oidc-issuer"},
+		"a key for nothing":     {app.AccessOptions{OakestraKeyURL: "http://127.0.0.1:1/key"}, "--auth oakestra"},
 		"issuer without TLS":    {app.AccessOptions{OIDCIssuer: "http://login.example", OIDCAudience: "graft"}, "https"},
 		"issuer and nobody":     {app.AccessOptions{OIDCIssuer: issuer, OIDCAudience: "graft", Auth: app.AuthNone}, "--auth none"},
 		"role that there isn't": {app.AccessOptions{OIDCIssuer: issuer, OIDCAudience: "graft", OIDCRoles: []string{"a=king"}}, "THEIRS=OURS"},

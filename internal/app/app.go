@@ -2,9 +2,9 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net/http"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -242,13 +242,19 @@ func (a *App) buildDashboard() error {
 	if !a.options.has(RoleDashboard) {
 		return nil
 	}
-	catalog, err := a.client()
+	marketplace, err := a.marketplaceHTTP()
 	if err != nil {
 		return err
 	}
+	engine := http.DefaultClient
+	if a.certificate != nil {
+		engine = a.certificate.client()
+	}
 	handler, err := web.New(web.Options{
-		Catalog: catalog, Marketplace: a.marketplaceURL(), Engine: a.URLs()[RoleEngine],
-		Plane: a.options.Plane, Version: version.String(), Log: a.options.Log.With("role", RoleDashboard),
+		Marketplace: web.Server{URL: a.marketplaceURL(), HTTPClient: marketplace},
+		Engine:      web.Server{URL: a.URLs()[RoleEngine], HTTPClient: engine},
+		Plane:       a.options.Plane, Version: version.String(),
+		Log: a.options.Log.With("role", RoleDashboard), Stopping: a.stopping,
 	})
 	if err != nil {
 		return err
@@ -269,17 +275,26 @@ func (a *App) buildRegistry() error {
 
 // client reads the marketplace as anybody may: without a token.
 func (a *App) client() (*client.Client, error) {
-	o := client.Options{Marketplace: a.marketplaceURL(), UserAgent: "graft/" + version.String()}
-	switch {
-	case a.options.Marketplace == "" && a.certificate != nil:
-		o.HTTPClient = a.certificate.client()
-	case a.options.TLSCA != "":
-		var err error
-		if o.CA, err = os.ReadFile(a.options.TLSCA); err != nil {
-			return nil, graft.WrapError(graft.CodeInvalid, err, "--tls-ca %s can't be read", a.options.TLSCA)
-		}
+	caller, err := a.marketplaceHTTP()
+	if err != nil {
+		return nil, err
 	}
-	return client.New(o)
+	return client.New(client.Options{Marketplace: a.marketplaceURL(), HTTPClient: caller, UserAgent: "graft/" + version.String()})
+}
+
+// marketplaceHTTP is how the marketplace is called: its certificate has to be this
+// process's own, or signed by one that is trusted.
+func (a *App) marketplaceHTTP() (*http.Client, error) {
+	if a.options.Marketplace == "" && a.certificate != nil {
+		return a.certificate.client(), nil
+	}
+	roots, err := a.options.roots()
+	if err != nil || roots == nil {
+		return http.DefaultClient, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
+	return &http.Client{Transport: transport}, nil
 }
 
 func (a *App) marketplaceURL() string {

@@ -44,10 +44,15 @@ func loadCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, 
 	if err != nil {
 		return nil, graft.WrapError(graft.CodeInvalid, err, "--tls-cert %s and --tls-key %s have no certificate and its key", certFile, keyFile)
 	}
-	if leaf := c.pair.Leaf; time.Now().After(leaf.NotAfter) {
-		log.Warn("the certificate has expired: clients will refuse it", "file", certFile, "expired", leaf.NotAfter)
-	}
+	c.warn()
 	return c, nil
+}
+
+// warn tells of a certificate that has expired.
+func (c *certificate) warn() {
+	if expired := c.pair.Leaf.NotAfter; time.Now().After(expired) {
+		c.log.Warn("the certificate has expired: clients will refuse it", "file", c.certFile, "expired", expired)
+	}
 }
 
 func (c *certificate) stat() (files [2]fs.FileInfo, err error) {
@@ -88,6 +93,7 @@ func (c *certificate) current() *tls.Certificate {
 	}
 	c.previous, c.pair = c.pair, pair
 	c.log.Info("the certificate was read anew", "file", c.certFile, "expires", pair.Leaf.NotAfter)
+	c.warn()
 	return c.pair
 }
 

@@ -22,11 +22,16 @@ import (
 // newPair makes a certificate with a serial number, and its key, in PEM.
 func newPair(t *testing.T, serial int64) (cert, key []byte) {
 	t.Helper()
+	return newPairUntil(t, serial, time.Now().Add(time.Hour))
+}
+
+func newPairUntil(t *testing.T, serial int64, end time.Time) (cert, key []byte) {
+	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotAfter: end}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	if err != nil {
 		t.Fatal(err)
@@ -89,6 +94,17 @@ func TestCertificateIsReadAgain(t *testing.T) {
 		want(2)
 		if got := strings.Count(log.String(), "can't be read anew"); got != 2 {
 			t.Errorf("%d warnings: %s", got, &log)
+		}
+		if strings.Contains(log.String(), "has expired") {
+			t.Error("it is told as expired too early")
+		}
+		cert, key = newPairUntil(t, 3, time.Now().Add(-time.Hour))
+		replace(t, keyFile, key)
+		replace(t, certFile, cert)
+		time.Sleep(certificateEvery)
+		want(3)
+		if !strings.Contains(log.String(), "has expired") {
+			t.Errorf("nobody is told that it has expired: %s", &log)
 		}
 	})
 }

@@ -26,6 +26,7 @@ func level(path string) (int, bool) {
 		"shield":   1,
 		"version":  1,
 		"mongo":    1,
+		"outage":   1,
 		"market":   2,
 		"engine":   2,
 		"auth":     2,

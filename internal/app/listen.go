@@ -36,6 +36,7 @@ const (
 func (s *server) serve() error {
 	connections := shield.NewConnections(connectionsAtOnce, connectionsOfClient)
 	s.http.ConnState = connections.State
+	s.http.RegisterOnShutdown(connections.CloseWaiting)
 	listener := connections.Listen(s.listener)
 	if s.certificate != nil {
 		return s.http.ServeTLS(listener, "", "") // the certificate is in its TLSConfig
@@ -92,8 +93,8 @@ func (s *server) open() bool {
 const (
 	// bodyTime is how long a request's body may take to arrive.
 	bodyTime = 30 * time.Second
-	// bodyPause is how long one may pause on its way to the registry: images are
-	// large and lines can be slow.
+	// bodyPause is how long one may pause on its way to or from the registry: images
+	// are large and lines can be slow.
 	bodyPause = 2 * time.Minute
 )
 
@@ -108,7 +109,7 @@ func newHTTPServer(role string, handler http.Handler, log *slog.Logger) *http.Se
 		ErrorLog:          slog.NewLogLogger(log.With("role", role).Handler(), slog.LevelDebug),
 	}
 	if role == roleRegistry {
-		s.Handler = boundBody(handler, bodyPause, true)
+		s.Handler = boundBody(boundAnswer(handler, bodyPause), bodyPause, true)
 	} else {
 		s.WriteTimeout = 2 * time.Minute
 	}
@@ -131,6 +132,33 @@ func boundBody(next http.Handler, limit time.Duration, slow bool) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// boundAnswer gives each part of an answer its time: a client that does not read
+// what it asked for does not keep its connection for ever.
+func boundAnswer(next http.Handler, limit time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// What the answer before on this connection had left is not this one's.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+		next.ServeHTTP(&boundedAnswer{w, limit}, r)
+	})
+}
+
+// boundedAnswer gives each write of an answer a time of its own. It hides that the
+// kernel could copy a file: it would do that at once, in whatever time it takes.
+type boundedAnswer struct {
+	http.ResponseWriter
+	limit time.Duration
+}
+
+// Unwrap is for http.ResponseController.
+func (a *boundedAnswer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// Write implements io.Writer.
+func (a *boundedAnswer) Write(p []byte) (int, error) {
+	// A connection without deadlines, such as a test's, has none.
+	_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(time.Now().Add(a.limit))
+	return a.ResponseWriter.Write(p)
 }
 
 // boundedBody gives each read of a body a time of its own.

@@ -2,14 +2,18 @@ package app
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -62,37 +66,77 @@ func TestBodiesThatNeverComeHoldNothing(t *testing.T) {
 	}
 }
 
+// pipes is a listener whose connections are in memory, so that it can live in a
+// bubble, where nobody is late.
+type pipes struct {
+	conns chan net.Conn
+	ended chan struct{}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case conn := <-p.conns:
+		return conn, nil
+	case <-p.ended:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{} }
+
+func (p *pipes) Close() error {
+	close(p.ended)
+	return nil
+}
+
+// servedInMemory returns a client of a server of a bubble, whatever it asks for.
+func servedInMemory(t *testing.T, handler http.Handler) *http.Client {
+	t.Helper()
+	listener := &pipes{make(chan net.Conn), make(chan struct{})}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+	go func() { _ = server.Serve(listener) }()
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		listener.conns <- theirs
+		return ours, nil
+	}}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		_ = server.Close()
+	})
+	return &http.Client{Transport: transport}
+}
+
 func TestSlowBodiesMayGoOn(t *testing.T) {
 	t.Parallel()
-	const limit, parts = 400 * time.Millisecond, 8
-	server := httptest.NewServer(boundBody(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		n, err := io.Copy(io.Discard, r.Body)
-		_, _ = fmt.Fprint(w, n, err)
-	}), limit, true))
-	t.Cleanup(server.Close)
-	reader, writer := io.Pipe()
-	go func() {
-		ticker := time.NewTicker(limit / 4)
-		defer ticker.Stop()
-		for range parts { // twice the limit in all
-			<-ticker.C
-			_, _ = io.WriteString(writer, "x")
+	synctest.Test(t, func(t *testing.T) {
+		const limit, parts = 400 * time.Millisecond, 8
+		client := servedInMemory(t, boundBody(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			n, err := io.Copy(io.Discard, r.Body)
+			_, _ = fmt.Fprint(w, n, err)
+		}), limit, true))
+		reader, writer := io.Pipe()
+		go func() {
+			for range parts { // twice the limit in all
+				time.Sleep(limit / 4)
+				_, _ = io.WriteString(writer, "x")
+			}
+			_ = writer.Close()
+		}()
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://memory.test", reader)
+		if err != nil {
+			t.Fatal(err)
 		}
-		_ = writer.Close()
-	}()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, server.URL, reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response, err := server.Client().Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	line, _ := bufio.NewReader(response.Body).ReadString(0)
-	if line != fmt.Sprint(parts, nil) {
-		t.Errorf("answer is %q", line)
-	}
+		response, err := client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = response.Body.Close() }()
+		line, _ := bufio.NewReader(response.Body).ReadString(0)
+		if line != fmt.Sprint(parts, nil) {
+			t.Errorf("answer is %q", line)
+		}
+	})
 }
 
 // What has no body is not bounded: long polls wait longer than bodies may take.
@@ -115,6 +159,54 @@ func TestRequestsWithoutBodyAreNotBounded(t *testing.T) {
 	if response.StatusCode != http.StatusTeapot {
 		t.Errorf("status is %d", response.StatusCode)
 	}
+}
+
+// Who asks for a large file and does not read it loses the connection; who reads
+// slowly gets it all.
+func TestAnswersMayGoOn(t *testing.T) {
+	t.Parallel()
+	const size = 16 << 20
+	file := filepath.Join(t.TempDir(), "large")
+	if err := os.WriteFile(file, make([]byte, size), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		written := make(chan struct{}, 1)
+		limit := 300 * time.Millisecond
+		client := servedInMemory(t, boundAnswer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			http.ServeFile(w, r, file)
+			written <- struct{}{}
+		}), limit))
+		get := func() *http.Response {
+			response, err := client.Get("http://memory.test")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return response
+		}
+		lazy := get()
+		defer func() { _ = lazy.Body.Close() }()
+		begin := time.Now()
+		<-written
+		if took := time.Since(begin); took != limit {
+			t.Errorf("who does not read has %s", took)
+		}
+		slow := get()
+		defer func() { _ = slow.Body.Close() }()
+		var n int64
+		for range 8 { // twice the limit in all
+			time.Sleep(limit / 4)
+			part, err := io.CopyN(io.Discard, slow.Body, size/16)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += part
+		}
+		rest, err := io.Copy(io.Discard, slow.Body)
+		if err != nil || n+rest != size {
+			t.Errorf("%d of %d bytes, %v", n+rest, size, err)
+		}
+	})
 }
 
 func TestServersBoundBodies(t *testing.T) {

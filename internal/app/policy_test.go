@@ -38,7 +38,7 @@ func TestPolicies(t *testing.T) {
 				if isRegistry {
 					origins, changes = nil, shield.Rate{PerSecond: 200, Burst: 1000}
 				}
-				if p.Loopback != (listener == here) || len(p.Hosts) != 0 || p.AnyName != (mode == AuthToken || !isAPI) ||
+				if p.Loopback != (listener == here) || len(p.Hosts) != 0 || p.AnyName != (mode == AuthToken || isRegistry) ||
 					p.Reads != (shield.Rate{PerSecond: 200, Burst: 1000}) || p.Changes != changes || p.NoPages != isRegistry ||
 					!slices.Equal(p.Origins, origins) || (p.Holder != nil) != (isAPI && mode == AuthToken) || p.Refuse == nil {
 					t.Errorf("%s on %s with --auth %s: %+v", role, listener, mode, p)

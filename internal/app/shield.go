@@ -19,9 +19,9 @@ func (a *App) policyOf(s *server) shield.Policy {
 		Loopback: !s.open(),
 		Hosts:    a.options.AllowedHosts,
 		// Whoever needs a token is not helped by calling a server by a name of
-		// his own. The dashboard and the registry have nothing to read that is
-		// not for everybody.
-		AnyName: len(a.options.AllowedHosts) == 0 && (a.options.Auth != AuthNone || s.role == RoleDashboard || s.role == roleRegistry),
+		// his own: the dashboard's cookies are of the name that was called. The
+		// registry has nothing to read that is not for everybody.
+		AnyName: len(a.options.AllowedHosts) == 0 && (a.options.Auth != AuthNone || s.role == roleRegistry),
 		Origins: a.options.CORSOrigins,
 		Reads:   shield.Rate{PerSecond: 200, Burst: 1000},
 		Changes: shield.Rate{PerSecond: 10, Burst: 100},

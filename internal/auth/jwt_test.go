@@ -187,21 +187,22 @@ func TestOIDC(t *testing.T) {
 	a := knowing(&servers{key: key})
 	rs := jwt.SigningMethodRS256
 	for name, c := range map[string]struct{ token, want string }{
-		"good":           {sign(t, rs, key, oidcClaims(nil)), "oidc:ann publisher"},
-		"strongest":      {sign(t, rs, key, oidcClaims(jwt.MapClaims{"roles": []string{"reviewer", "viewer", "x"}})), "oidc:ann reviewer"},
-		"their name":     {sign(t, rs, key, oidcClaims(jwt.MapClaims{"roles": "platform-team"})), "oidc:ann operator"},
-		"Oakestra's":     {sign(t, rs, key, oidcClaims(jwt.MapClaims{"roles": []string{"Admin"}})), "oidc:ann viewer"},
-		"many audiences": {sign(t, rs, key, oidcClaims(jwt.MapClaims{"aud": []string{"x", audience}})), "oidc:ann publisher"},
-		"PS256":          {sign(t, jwt.SigningMethodPS256, key, oidcClaims(nil)), "oidc:ann publisher"},
-		"other audience": {sign(t, rs, key, oidcClaims(jwt.MapClaims{"aud": "x"})), ""},
-		"no audience":    {sign(t, rs, key, oidcClaims(jwt.MapClaims{"aud": nil})), ""},
-		"expired":        {sign(t, rs, key, oidcClaims(jwt.MapClaims{"exp": time.Now().Add(-time.Minute).Unix()})), ""},
-		"never expires":  {sign(t, rs, key, oidcClaims(jwt.MapClaims{"exp": nil})), ""},
-		"not yet":        {sign(t, rs, key, oidcClaims(jwt.MapClaims{"nbf": time.Now().Add(time.Hour).Unix()})), ""},
-		"no subject":     {sign(t, rs, key, oidcClaims(jwt.MapClaims{"sub": nil})), ""},
-		"other key":      {sign(t, rs, other, oidcClaims(nil)), ""},
-		"none":           {sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, oidcClaims(nil)), ""},
-		"HS256":          {sign(t, jwt.SigningMethodHS256, pemOf(&key.PublicKey), oidcClaims(nil)), ""},
+		"good":             {sign(t, rs, key, oidcClaims(nil)), "oidc:ann publisher"},
+		"strongest":        {sign(t, rs, key, oidcClaims(jwt.MapClaims{"roles": []string{"reviewer", "viewer", "x"}})), "oidc:ann reviewer"},
+		"their name":       {sign(t, rs, key, oidcClaims(jwt.MapClaims{"roles": "platform-team"})), "oidc:ann operator"},
+		"Oakestra's":       {sign(t, rs, key, oidcClaims(jwt.MapClaims{"roles": []string{"Admin"}})), "oidc:ann viewer"},
+		"many audiences":   {sign(t, rs, key, oidcClaims(jwt.MapClaims{"aud": []string{"x", audience}})), "oidc:ann publisher"},
+		"PS256":            {sign(t, jwt.SigningMethodPS256, key, oidcClaims(nil)), "oidc:ann publisher"},
+		"other audience":   {sign(t, rs, key, oidcClaims(jwt.MapClaims{"aud": "x"})), ""},
+		"no audience":      {sign(t, rs, key, oidcClaims(jwt.MapClaims{"aud": nil})), ""},
+		"expired":          {sign(t, rs, key, oidcClaims(jwt.MapClaims{"exp": time.Now().Add(-time.Minute).Unix()})), ""},
+		"expired just now": {sign(t, rs, key, oidcClaims(jwt.MapClaims{"exp": time.Now().Add(-5 * time.Second).Unix()})), "oidc:ann publisher"},
+		"never expires":    {sign(t, rs, key, oidcClaims(jwt.MapClaims{"exp": nil})), ""},
+		"not yet":          {sign(t, rs, key, oidcClaims(jwt.MapClaims{"nbf": time.Now().Add(time.Hour).Unix()})), ""},
+		"no subject":       {sign(t, rs, key, oidcClaims(jwt.MapClaims{"sub": nil})), ""},
+		"other key":        {sign(t, rs, other, oidcClaims(nil)), ""},
+		"none":             {sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, oidcClaims(nil)), ""},
+		"HS256":            {sign(t, jwt.SigningMethodHS256, pemOf(&key.PublicKey), oidcClaims(nil)), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
@@ -104,6 +105,8 @@ func (o *oidcUsers) authenticate(ctx context.Context, token string) (graft.Princ
 	signatures := &signatures{keys: o.keys}
 	verifier := oidc.NewVerifier(o.settings.Issuer, signatures, &oidc.Config{
 		ClientID: o.settings.Audience,
+		// Clocks differ a little, and tokens come just before they expire.
+		Now: func() time.Time { return time.Now().Add(-clockSkew) },
 		SupportedSigningAlgs: []string{
 			oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA,
 		},

@@ -52,7 +52,7 @@ log or, with --after, those that come after one; the oldest first. The newest
 }
 
 func printAudit(w io.Writer, entries []graft.AuditEntry) {
-	row(w, "ID", "TIME", "WHO", "ROLE", "FROM", "ACTION", "TARGET", "OUTCOME")
+	row(w, "ID", "TIME", "WHO", "ROLE", "FROM", "ACTION", "DETAIL", "TARGET", "OUTCOME")
 	for _, e := range entries {
 		outcome := strconv.Itoa(e.Status)
 		if e.ErrorCode != "" {
@@ -61,6 +61,6 @@ func printAudit(w io.Writer, entries []graft.AuditEntry) {
 		if e.Count > 0 {
 			outcome += ", " + strconv.FormatInt(e.Count, 10) + " times"
 		}
-		row(w, strconv.FormatInt(e.ID, 10), date(e.Time), e.Principal, string(e.Role), e.From, e.Action, e.Target, outcome)
+		row(w, strconv.FormatInt(e.ID, 10), date(e.Time), e.Principal, string(e.Role), e.From, e.Action, e.Detail, e.Target, outcome)
 	}
 }

@@ -101,9 +101,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused (nothing was touched).`,
 		p.upCommand(), p.dbCommand(),
 		p.validateCommand(), p.publishCommand(), p.searchCommand(), p.showCommand(),
 		p.versionsCommand(), p.verifyCommand(), p.yankCommand(), p.deprecateCommand(), p.ownerCommand(), p.reviewCommand(),
-		p.installCommand(), p.listCommand(), p.statusCommand(), p.logsCommand(), p.eventsCommand(), p.planCommand(),
+		p.installCommand(), p.listCommand(), p.statusCommand(), p.topCommand(), p.logsCommand(), p.eventsCommand(), p.planCommand(),
 		p.upgradeCommand(), p.disableCommand(), p.enableCommand(), p.uninstallCommand(),
-		p.componentsCommand(), p.policyCommand(), p.tokenCommand(), p.auditCommand(), p.versionCommand(),
+		p.componentsCommand(), p.policyCommand(), p.tokenCommand(), p.auditCommand(), p.dashboardCommand(), p.versionCommand(),
 	)
 	root.Version = version.String()
 	root.InitDefaultHelpCmd()

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -48,6 +50,10 @@ func (p *program) hint(cmd *cobra.Command, err error) string {
 	if errors.As(err, &usage) {
 		return fmt.Sprintf("%q tells how it is used", cmd.CommandPath()+" --help")
 	}
+	var unverified *tls.CertificateVerificationError
+	if errors.As(err, &unverified) {
+		return hintOfCertificate(unverified.Err)
+	}
 	var unreached *client.ConnectionError
 	if errors.As(err, &unreached) {
 		return fmt.Sprintf(`is "graft up" running there? --%s or GRAFT_%s says where it is`,
@@ -60,4 +66,14 @@ func (p *program) hint(cmd *cobra.Command, err error) string {
 		return `"graft list" shows it; "graft enable" and "graft uninstall" change it`
 	}
 	return ""
+}
+
+// hintOfCertificate says what to do when a server's certificate is not trusted;
+// nothing where only who runs the server can do something.
+func hintOfCertificate(err error) string {
+	var unknown x509.UnknownAuthorityError
+	if !errors.As(err, &unknown) {
+		return ""
+	}
+	return "if it is the right server, name the certificate of the authority that signed its own with --tls-ca or GRAFT_TLS_CA"
 }

@@ -29,11 +29,12 @@ type fakeAPI struct {
 	ids           int
 	policy        *graft.Policy
 	upgrades      map[string]*graft.UpgradeStatus // by installation
+	kept          map[string]bool                 // addons whose data was kept
 }
 
 // newFakeAPI returns the URL of a server.
 func newFakeAPI(t testing.TB) string {
-	api := &fakeAPI{policy: graft.DefaultPolicy(), upgrades: map[string]*graft.UpgradeStatus{}}
+	api := &fakeAPI{policy: graft.DefaultPolicy(), upgrades: map[string]*graft.UpgradeStatus{}, kept: map[string]bool{}}
 	server := httptest.NewServer(api.handler())
 	t.Cleanup(server.Close)
 	return server.URL
@@ -53,15 +54,14 @@ func (f *fakeAPI) handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/addons/{id}", f.installation)
 	mux.HandleFunc("PATCH /api/v1/addons/{id}", f.patch)
 	mux.HandleFunc("DELETE /api/v1/addons/{id}", f.remove)
-	mux.HandleFunc("GET /api/v1/addons/{id}/plan", func(w http.ResponseWriter, _ *http.Request) {
-		send(w, 200, graft.Plan{Addon: "hello", Hash: "sha256:5", Operations: []graft.Operation{{Kind: "start", Target: "root_web", Cause: "it does not run"}}})
-	})
+	mux.HandleFunc("GET /api/v1/addons/{id}/plan", f.plan)
 	mux.HandleFunc("GET /api/v1/addons/{id}/logs", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "web | tail %s\n", r.FormValue("tail"))
 	})
 	mux.HandleFunc("GET /api/v1/events", f.events)
 	mux.HandleFunc("GET /api/v1/addons/{id}/events", f.events)
 	mux.HandleFunc("GET /api/v1/components", f.components)
+	f.handleLooks(mux)
 	mux.HandleFunc("GET /api/v1/policy", f.showPolicy)
 	mux.HandleFunc("PUT /api/v1/policy", f.setPolicy)
 	f.handleAccess(mux)
@@ -214,7 +214,11 @@ func (f *fakeAPI) install(w http.ResponseWriter, r *http.Request) {
 		fail(w, 409, graft.CodeRefused, "the addon is not approved")
 		return
 	case r.FormValue("dry_run") == "true":
-		send(w, 200, f.withRights(planOf(f.addons[n], body.Supersede), f.addons[n], body.Consent))
+		plan := planOf(f.addons[n], body.Supersede)
+		if f.kept[plan.Addon] {
+			plan.Volumes = []graft.PlannedVolume{{Name: "root_" + plan.Addon + "_data", Fate: graft.VolumeTakenOver}}
+		}
+		send(w, 200, f.withRights(plan, f.addons[n], body.Consent))
 		return
 	case f.refuses(w, f.addons[n], body.Consent):
 		return
@@ -246,6 +250,7 @@ func planOf(a *graft.Addon, supersede bool) graft.Plan {
 		plan.Hash = "sha256:" + strings.Repeat("7b", 32)
 	}
 	plan.Operations = []graft.Operation{{Kind: "create", Target: "root_web", Cause: "it is new"}}
+	plan.Warnings = []string{"volume \"data\" has driver local instead of nfs"}
 	plan.Images = []graft.PlannedImage{
 		{Image: "hello@sha256:1", Services: []string{"web", "db"}, Size: 12_340_000},
 		{Image: "there@sha256:2", Services: []string{"cache"}, Present: true},
@@ -257,6 +262,25 @@ func planOf(a *graft.Addon, supersede bool) graft.Plan {
 	return plan
 }
 
+// plan is what is next, or what it would do to uninstall something. Some engine is
+// too old to say that.
+func (f *fakeAPI) plan(w http.ResponseWriter, r *http.Request) {
+	i := f.find(w, r)
+	if i == nil {
+		return
+	}
+	plan := graft.Plan{Addon: "hello", Hash: "sha256:5", Operations: []graft.Operation{{Kind: "start", Target: "root_web", Cause: "it does not run"}}}
+	if r.FormValue("uninstall") == "true" && i.Name != "ancient" {
+		plan.Addon, plan.Volumes = i.Name, []graft.PlannedVolume{{Name: "root_" + i.Name + "_data", Fate: graft.VolumeRemoved}}
+		plan.Operations = []graft.Operation{{Kind: "remove volume", Target: "root_" + i.Name + "_data", Cause: "the addon is uninstalled"}}
+		if r.FormValue("keep_data") == "true" {
+			plan.Volumes[0].Fate = graft.VolumeKept
+			plan.Operations[0].Kind = "keep volume"
+		}
+	}
+	send(w, 200, plan)
+}
+
 func (f *fakeAPI) installation(w http.ResponseWriter, r *http.Request) {
 	i := f.find(w, r)
 	if i == nil {
@@ -264,6 +288,11 @@ func (f *fakeAPI) installation(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.URL.Query().Has("since") {
 		i.Revision++
+		if i.Desired == graft.DesiredRemoved && i.Details != nil && !stuck(i) {
+			f.forget(i)
+			fail(w, 404, graft.CodeNotFound, "it is gone")
+			return
+		}
 		advance(i)
 		if how := f.upgrades[i.ID]; how != nil && i.Status == graft.StatusActive {
 			i.Details.Upgrade = how
@@ -271,6 +300,9 @@ func (f *fakeAPI) installation(w http.ResponseWriter, r *http.Request) {
 	}
 	send(w, 200, i)
 }
+
+// stuck is whether what an addon replaced can't come back.
+func stuck(i *graft.Installation) bool { return i.Name == "stuck" || i.Name == "rusty" }
 
 // advance makes one step towards what is desired: a word about it first.
 func advance(i *graft.Installation) {
@@ -281,7 +313,7 @@ func advance(i *graft.Installation) {
 			i.Details.Pulls = []graft.PullStatus{{Image: "big@sha256:1", LayersDone: 1, Layers: 3, BytesDone: 4_000_000, Bytes: 8_000_000}}
 		}
 		return
-	case i.Desired == graft.DesiredDisabled && i.Name == "stuck":
+	case i.Desired != graft.DesiredEnabled && stuck(i):
 		i.Details = &graft.StatusDetails{
 			Generation: i.Generation, Outcome: graft.OutcomeNotRestored, Reason: "another container has the name of component cluster_scheduler",
 		}
@@ -333,6 +365,10 @@ func (f *fakeAPI) patch(w http.ResponseWriter, r *http.Request) {
 		f.upgrade(w, r, i, body.InstallRequest)
 		return
 	}
+	if i.Desired == graft.DesiredRemoved {
+		send(w, 200, i)
+		return
+	}
 	i.Desired = graft.DesiredEnabled
 	if body.Status == graft.StatusDisabling {
 		i.Desired = graft.DesiredDisabled
@@ -348,15 +384,24 @@ func (f *fakeAPI) remove(w http.ResponseWriter, r *http.Request) {
 	if i == nil {
 		return
 	}
+	f.kept[i.Name] = r.FormValue("keep_data") == "true"
 	if i.Status != graft.StatusDisabled || i.Name == "contested" {
-		i.Status, i.Desired = graft.StatusDisabling, graft.DesiredDisabled
+		i.Status, i.Desired, i.Details = graft.StatusDisabling, graft.DesiredDisabled, nil
+		tooOld := i.Name == "ancient" || i.Name == "contested" || i.Name == "rusty" // their engine
+		if r.FormValue("uninstall") == "true" && !tooOld {
+			i.Desired = graft.DesiredRemoved
+		}
 		i.Generation++
 		send(w, 200, i)
 		return
 	}
+	f.forget(i)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (f *fakeAPI) forget(i *graft.Installation) {
 	f.removed = append(f.removed, i)
 	f.installations = slices.DeleteFunc(f.installations, func(other *graft.Installation) bool { return other == i })
-	w.WriteHeader(http.StatusNoContent)
 }
 
 func (f *fakeAPI) components(w http.ResponseWriter, _ *http.Request) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"crypto/x509"
 	"os"
 	"path/filepath"
 
@@ -24,6 +25,7 @@ const (
 // globalFlags are the flags of every command.
 type globalFlags struct {
 	config      string
+	dashboard   string
 	dataDir     string
 	engine      string
 	marketplace string
@@ -34,13 +36,14 @@ type globalFlags struct {
 
 func (g *globalFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&g.config, "config", "", "configuration `file` (default ./graft.yaml if there is one)")
+	flags.StringVar(&g.dashboard, "dashboard", "", "`URL` of the dashboard (default http://127.0.0.1:11103, for --plane cluster :11203)")
 	flags.StringVar(&g.dataDir, "data-dir", "", "`directory` of the data and the token (default /var/lib/graft for root,\nelse ~/.local/share/graft)")
 	flags.StringVar(&g.engine, "engine", "", "`URL` of the engine (default http://127.0.0.1:11101, for --plane cluster :11201)")
 	flags.StringVar(&g.marketplace, "marketplace", "", "`URL` of the marketplace (default http://127.0.0.1:11102)")
 	flags.StringVarP(&g.output, "output", "o", outputTable, "`format` of the output: table, json or yaml")
 	flags.StringVar(&g.plane, "plane", string(graft.PlaneRoot), "`plane` of the orchestrator: root or cluster")
 	flags.StringVar(&g.tlsCA, "tls-ca", "", "`file` with certificates, in PEM, that those of servers may be signed by, besides\nthe authorities that the system trusts; \"up\" trusts them for its marketplace,\nregistries and issuers of tokens")
-	setting(flags, "data-dir", "engine", "marketplace", "output", "plane", "tls-ca")
+	setting(flags, "dashboard", "data-dir", "engine", "marketplace", "output", "plane", "tls-ca")
 }
 
 // complete checks the flags.
@@ -87,6 +90,16 @@ func (g *globalFlags) engineURL() string {
 	return "http://" + loopback + enginePort
 }
 
+func (g *globalFlags) dashboardURL() string {
+	switch {
+	case g.dashboard != "":
+		return g.dashboard
+	case g.cluster():
+		return "http://" + loopback + clusterDashboardPort
+	}
+	return "http://" + loopback + dashboardPort
+}
+
 func (g *globalFlags) marketplaceURL() string {
 	if g.marketplace != "" {
 		return g.marketplace
@@ -106,17 +119,32 @@ func (p *program) marketClient() (*client.Client, error) {
 }
 
 func (p *program) client(o client.Options, url string) (*client.Client, error) {
-	o.UserAgent = "graft/" + version.String()
+	o.UserAgent = userAgent()
 	o.Token = p.token.forServer(url, p.flags.dataDir)
-	if p.flags.tlsCA != "" {
-		var err error
-		if o.CA, err = os.ReadFile(p.flags.tlsCA); err != nil {
-			return nil, usagef("--tls-ca: %v", err)
-		}
+	var err error
+	if o.CA, err = p.ca(); err != nil {
+		return nil, err
 	}
 	c, err := client.New(o)
 	if err != nil {
 		return nil, &usageError{err}
 	}
 	return c, nil
+}
+
+func userAgent() string { return "graft/" + version.String() }
+
+// ca returns the certificates that --tls-ca names, in PEM; none without it.
+func (p *program) ca() ([]byte, error) {
+	if p.flags.tlsCA == "" {
+		return nil, nil
+	}
+	ca, err := os.ReadFile(p.flags.tlsCA)
+	if err != nil {
+		return nil, usagef("--tls-ca: %v", err)
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(ca) {
+		return nil, usagef("--tls-ca %s has no certificate in it: it must be PEM, beginning with -----BEGIN CERTIFICATE-----", p.flags.tlsCA)
+	}
+	return ca, nil
 }

@@ -30,6 +30,9 @@ func (p *program) followInstallation(ctx context.Context, c *client.Client, i *g
 		err = graft.Errorf(graft.CodeUnavailable, "%s is still %s after %v%s\n\"graft status %s\" tells how it goes on",
 			last.Name, last.Status, w.timeout, because(last), last.ID)
 	}
+	if graft.ErrorCode(err) == graft.CodeNotFound {
+		err = graft.Errorf(graft.CodeNotFound, "%s is gone: it was uninstalled", i.Name)
+	}
 	return last, err
 }
 
@@ -120,7 +123,7 @@ func failure(i *graft.Installation) error {
 	case graft.OutcomeRestored:
 		message += "\neverything is as it was before"
 	case graft.OutcomeNotRestored:
-		message += "\nATTENTION: what was there before could not be put back: see \"graft status " + i.ID + "\" and \"graft components\"; it is tried again by itself"
+		message += "\nATTENTION: what was there before could not be put back, or not all of it removed: see \"graft status " + i.ID + "\" and \"graft components\"; it is tried again by itself"
 	}
 	return graft.Errorf(graft.CodeUpstream, "%s", message)
 }
@@ -137,6 +140,9 @@ func printInstallation(w io.Writer, i *graft.Installation) {
 		field(w, "Reason", d.Reason)
 		field(w, "Last outcome", string(d.Outcome))
 		field(w, "Upgrade", upgradeText(d.Upgrade))
+		for _, warning := range d.Warnings {
+			field(w, "Warning", warning)
+		}
 	}
 	field(w, "Risk", string(i.Risk))
 	if c := i.Consent; c != nil {

@@ -29,8 +29,13 @@ func (p *program) print(value any, table func(w io.Writer)) error {
 	case outputYAML:
 		return writeYAML(p.stdout, value)
 	}
+	return writeTable(p.stdout, table)
+}
+
+// writeTable writes the rows of a table in columns.
+func writeTable(out io.Writer, table func(w io.Writer)) error {
 	// Errors of writing show up in Flush.
-	w := tabwriter.NewWriter(p.stdout, 0, 8, 3, ' ', 0)
+	w := tabwriter.NewWriter(out, 0, 8, 3, ' ', 0)
 	table(w)
 	return w.Flush()
 }

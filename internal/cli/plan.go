@@ -53,7 +53,7 @@ func (p *program) plan(ctx context.Context, nameOrID string, request graft.Insta
 			err = p.planInstall(ctx, nameOrID, request)
 		}
 		if graft.ErrorCode(err) == graft.CodeNotFound {
-			return graft.WrapError(graft.CodeNotFound, err, "%s\n%s",
+			return graft.Errorf(graft.CodeNotFound, "%s\n%s",
 				firstLine(graft.ErrorMessage(missing)), graft.ErrorMessage(err))
 		}
 		return err
@@ -125,7 +125,11 @@ func printPlan(w io.Writer, plan *graft.Plan) {
 	}
 	printPlannedImages(w, plan.Images)
 	printSwaps(w, plan.Swaps)
+	printPlannedVolumes(w, plan.Volumes)
 	printConflicts(w, plan.Conflicts)
+	for _, warning := range plan.Warnings {
+		fmt.Fprintf(w, "\nWARNING: %s\n", oneLine(warning))
+	}
 	if len(plan.Rights) > 0 {
 		fmt.Fprintf(w, "\nRisk: %s\n", plan.Risk)
 		printRights(w, plan.Rights, consentState(plan))
@@ -152,6 +156,32 @@ func printPlannedImages(w io.Writer, images []graft.PlannedImage) {
 		}
 		row(w, image.Image, strings.Join(image.Services, ", "), size, present)
 	}
+}
+
+func printPlannedVolumes(w io.Writer, volumes []graft.PlannedVolume) {
+	if len(volumes) == 0 {
+		return
+	}
+	fmt.Fprintln(w)
+	row(w, "VOLUME", "WHAT BECOMES OF IT")
+	for _, v := range volumes {
+		row(w, v.Name, fateText(v.Fate))
+	}
+}
+
+// fateText is what becomes of a volume, in words.
+func fateText(fate graft.VolumeFate) string {
+	switch fate {
+	case graft.VolumeCreated:
+		return "it is made"
+	case graft.VolumeTakenOver:
+		return "it is taken over, with the data that was kept in it"
+	case graft.VolumeKept:
+		return "it is kept, with its data"
+	case graft.VolumeRemoved:
+		return "it is removed, with its data"
+	}
+	return string(fate) // of a newer engine
 }
 
 func printSwaps(w io.Writer, swaps []graft.PlannedSwap) {

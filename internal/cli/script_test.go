@@ -30,6 +30,7 @@ func TestScript(t *testing.T) {
 			data := filepath.Join(env.WorkDir, "data")
 			env.Setenv("GRAFT_ENGINE", url)
 			env.Setenv("GRAFT_MARKETPLACE", url)
+			env.Setenv("GRAFT_DASHBOARD", url)
 			env.Setenv("TAKEN", strings.TrimPrefix(url, "http://"))
 			env.Setenv("GRAFT_DATA_DIR", data)
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command takes a second more

@@ -172,7 +172,23 @@ func (p *program) announce(o app.Options, a *app.App) {
 		fmt.Fprintf(&lines, "%-12s %s\n", "database", a.Database())
 	}
 	if o.Auth != app.AuthNone {
+		if at := urls[app.RoleDashboard]; at != "" {
+			fmt.Fprintf(&lines, "%-12s %s\n", "sign in", p.dashboardCall(at))
+		}
 		fmt.Fprintf(&lines, "%-12s %s\n", "token", filepath.Join(o.DataDir, app.TokenFile))
 	}
 	fmt.Fprint(p.stdout, lines.String())
+}
+
+// dashboardCall is the command that opens the dashboard at that URL, signed in by the
+// token of this process.
+func (p *program) dashboardCall(at string) string {
+	call := "graft dashboard"
+	if at != (&globalFlags{}).dashboardURL() {
+		call += " --dashboard " + at
+	}
+	if p.flags.dataDir != p.defaultDataDir() {
+		call += " --data-dir " + p.flags.dataDir
+	}
+	return call
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"os"
@@ -103,6 +104,24 @@ func TestUpFile(t *testing.T) {
 	if !slices.Equal(o.Roles, []string{"engine"}) || o.Resync != 5*time.Second || o.Project != "env" || o.DataDir != "/flag" ||
 		!slices.Equal(o.CORSOrigins, []string{"http://c", "http://d"}) {
 		t.Errorf("got %+v", o)
+	}
+}
+
+// Who starts it is told how to get in.
+func TestUpTellsHowToSignIn(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		at, dir, want string
+	}{
+		{"http://127.0.0.1:11103", "", "graft dashboard"},
+		{"http://127.0.0.1:11203", "", "graft dashboard --dashboard http://127.0.0.1:11203"},
+		{"http://127.0.0.1:11103", "/srv/graft", "graft dashboard --data-dir /srv/graft"},
+	} {
+		p := newProgram(nil, nil, nil, []string{"HOME=/home/x"})
+		p.flags.dataDir = cmp.Or(c.dir, p.defaultDataDir())
+		if got := p.dashboardCall(c.at); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package dockertest_test
 
 import (
+	"net"
 	"strings"
 	"testing"
 
@@ -8,6 +9,23 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 )
+
+func TestPortsAreOfOneTestEach(t *testing.T) {
+	t.Parallel()
+	given := map[string]bool{}
+	for range 500 { // so many that some would come twice
+		port := dockertest.FreePort(t)
+		if given[port] {
+			t.Errorf("port %s was given twice", port)
+		}
+		given[port] = true
+		listener, err := net.Listen("tcp", ":"+port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = listener.Close()
+	}
+}
 
 func TestNothingIsLeft(t *testing.T) {
 	t.Parallel()

@@ -167,6 +167,7 @@ type Container struct {
 	RestartPolicy string        // as graft.Service.Restart
 	AutoRemove    bool          // the runtime removes it when it ends
 	StopTimeout   time.Duration // how long a stop waits before it kills
+	MemLimit      int64         // bytes, 0: none
 
 	// Record is everything that the runtime knows, to be written down before
 	// the container is touched. Other packages do not look inside.
@@ -242,8 +243,9 @@ type Network struct {
 	Driver string
 	// Internal networks lead nowhere else: containers that are on no other one
 	// publish no port.
-	Internal bool
-	Labels   map[string]string
+	Internal   bool
+	EnableIPv6 bool
+	Labels     map[string]string
 }
 
 // NetworkSpec is a network to be created.
@@ -257,9 +259,10 @@ type NetworkSpec struct {
 
 // Volume is what a runtime knows of one volume.
 type Volume struct {
-	Name   string
-	Driver string
-	Labels map[string]string
+	Name       string
+	Driver     string
+	DriverOpts map[string]string
+	Labels     map[string]string
 }
 
 // VolumeSpec is a volume to be created.

@@ -12,6 +12,7 @@ import (
 	docker "github.com/moby/moby/client"
 
 	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/dockertest"
 )
 
 // TestComposeUp makes a component anew while a plugin is in its place, with the
@@ -63,12 +64,12 @@ type composed struct {
 
 func newComposed(t *testing.T, published bool) *composed {
 	t.Helper()
-	m := &composed{site: newSite(t), dir: t.TempDir(), asker: freePort(t)}
+	m := &composed{site: newSite(t), dir: t.TempDir(), asker: dockertest.FreePort(t)}
 	m.name = m.prefix + "-scheduler"
 	image := m.imageNamed("core", "NAME=core")
 	m.component(graft.PlaneCluster, m.prefix+"-asker", image, m.asker)
 	if published {
-		m.port = freePort(t)
+		m.port = dockertest.FreePort(t)
 	}
 	m.options = m.componentOptions(graft.PlaneCluster, m.name, image, m.port)
 	m.old = m.launch(m.options)

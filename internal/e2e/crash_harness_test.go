@@ -3,8 +3,6 @@ package e2e_test
 import (
 	"context"
 	"maps"
-	"math/rand/v2"
-	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -32,7 +30,6 @@ type theatre struct {
 	binary  string
 	core    string   // the component's image
 	plugin  v1.Image // what the images of addons are made from
-	ports   atomic.Int32
 	subnets atomic.Int32
 	running chan struct{} // has room for those that may run at a time
 }
@@ -41,26 +38,9 @@ type theatre struct {
 func newTheatre(t *testing.T, n int) *theatre {
 	t.Helper()
 	s := newSite(t)
-	th := &theatre{
+	return &theatre{
 		site: s, market: s.up(graft.PlaneRoot, t.TempDir(), "marketplace"), binary: buildGraft(t),
 		core: s.imageNamed("core", "NAME=core"), plugin: dockertest.Build(t), running: make(chan struct{}, n),
-	}
-	th.ports.Store(rand.Int32N(20000)) // several theatres may play at a time
-	return th
-}
-
-// port returns a port of this host that nobody listens on. It is none of those
-// that outgoing connections take by themselves: between a component's end and a
-// plugin's start nobody else may have it.
-func (th *theatre) port(t *testing.T) string {
-	t.Helper()
-	for {
-		port := strconv.Itoa(int(10000 + th.ports.Add(1)%20000))
-		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:"+port)
-		if err == nil {
-			_ = listener.Close()
-			return port
-		}
 	}
 }
 
@@ -156,7 +136,7 @@ func (th *theatre) prepare(t *testing.T, component bool) *performance {
 func (p *performance) tag() string { return strings.TrimPrefix(p.prefix, "graft-test-") }
 
 func (p *performance) setComponent() {
-	p.component, p.port = p.prefix+"-scheduler", p.theatre.port(p.t)
+	p.component, p.port = p.prefix+"-scheduler", dockertest.FreePort(p.t)
 	p.theatre.network(p.t, p.prefix+"-oakestra")
 	p.id = p.site.component(p.cluster, p.component, p.theatre.core, p.port)
 	p.before = p.normalised(p.id)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/dockertest"
 )
 
 // gate makes the gate of a plugin shorter: each story passes several.
@@ -120,7 +121,7 @@ func tellBadPlugin(p *performance) {
 // this orchestrator: its network goes with it. It is disabled and enabled again; a
 // plugin is not, as its second life goes the same way as the first.
 func tellExtension(p *performance) {
-	port := p.theatre.port(p.t)
+	port := dockertest.FreePort(p.t)
 	addon := p.publish(
 		service(p.prefix+"-web", p.image, `"ports":{"8080":"`+port+`"}`, `"volumes":["data:/data"]`),
 		service(p.prefix+"-worker", p.image, `"depends_on":{"`+p.prefix+`-web":{"condition":"service_started"}}`),

@@ -40,15 +40,17 @@ func TestDaemonEnds(t *testing.T) {
 const everyPoint = 5
 
 // TestDaemonKilledInTheMiddle kills the Docker daemon at changing calls of the
-// engine, after they took effect, and starts it again. The same engine goes on.
+// engine, after they took effect, or has it stop, which ends all containers at once,
+// and starts it again. The same engine goes on.
 func TestDaemonKilledInTheMiddle(t *testing.T) {
 	withOwnDaemon(t, func(d *daemon) {
 		th := newTheatre(d.t, 1)
 		story := stories()[0]
-		points := 0
+		points, end, other := 0, d.kill, d.stop
 		for n := 1; n <= mostCalls; n += everyPoint {
 			killed := 0
-			d.t.Run(strconv.Itoa(n), func(t *testing.T) { killed = th.performOn(t, d, story, n) })
+			d.t.Run(strconv.Itoa(n), func(t *testing.T) { killed = th.performOn(t, d, end, story, n) })
+			end, other = other, end
 			if killed == 0 {
 				break
 			}
@@ -57,26 +59,26 @@ func TestDaemonKilledInTheMiddle(t *testing.T) {
 		if want := story.least / everyPoint; points < want {
 			d.t.Errorf("only %d points, not %d", points, want)
 		}
-		d.t.Logf("FIGURE: the Docker daemon was killed at %d points of a swap and its way back", points)
+		d.t.Logf("FIGURE: the Docker daemon was killed or stopped at %d points of a swap and its way back", points)
 	})
 }
 
-// performOn tells a story and kills the daemon after the engine's nth changing
+// performOn tells a story and ends the daemon after the engine's nth changing
 // call of each act. It returns how many acts have such a call.
-func (th *theatre) performOn(t *testing.T, d *daemon, s *story, n int) int {
+func (th *theatre) performOn(t *testing.T, d *daemon, end func(), s *story, n int) int {
 	t.Helper()
 	p := th.prepare(t, s.component)
 	var hits []string
 	p.proxy.strike = &strike{at: n, after: true, hit: func(call string) {
 		hits = append(hits, call)
 		p.owners.leaveOff()
-		d.kill()
+		end()
 		d.start()
 	}}
 	p.program = p.startProgram(th.binary, p.proxy.host())
 	s.tell(p)
 	p.retire()
-	t.Logf("dockerd killed at %q of %q", hits, p.proxy.made())
+	t.Logf("dockerd ended at %q of %q", hits, p.proxy.made())
 	p.nothingLeaked()
 	p.componentIsBack()
 	return len(hits)

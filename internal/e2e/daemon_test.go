@@ -16,6 +16,8 @@ import (
 
 	docker "github.com/moby/moby/client"
 	"golang.org/x/sys/unix"
+
+	"github.com/graftplatform/graft/internal/e2e/ownnet"
 )
 
 // Tests that stop, kill or fill up a Docker daemon need one that is theirs
@@ -84,7 +86,7 @@ func newDaemon(t *testing.T, dir string) *daemon {
 	t.Helper()
 	d := &daemon{t: t, dir: dir}
 	err := errors.Join(
-		loopbackUp(),
+		ownnet.LoopbackUp(),
 		unix.Mount("proc", "/proc", "proc", 0, ""),
 		unix.Mount("tmpfs", "/run", "tmpfs", 0, ""),
 		os.Mkdir(d.data(), 0o700),
@@ -105,21 +107,6 @@ func newDaemon(t *testing.T, dir string) *daemon {
 	d.start()
 	t.Cleanup(d.kill)
 	return d
-}
-
-// loopbackUp makes 127.0.0.1 work in a new network namespace.
-func loopbackUp() error {
-	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(socket)
-	lo, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	lo.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
-	return unix.IoctlIfreq(socket, unix.SIOCSIFFLAGS, lo)
 }
 
 func (d *daemon) data() string    { return filepath.Join(d.dir, "data") }

@@ -33,7 +33,7 @@ func (s *site) rewritten(file string, image func(service string) string) string 
 		service["image"] = image(service["service_name"].(string))
 		ports, _ := service["ports"].(map[string]any)
 		for inside := range ports {
-			ports[inside] = freePort(s.t)
+			ports[inside] = dockertest.FreePort(s.t)
 		}
 	}
 	data, err = json.Marshal(d)
@@ -144,7 +144,7 @@ func TestClusterSchedulerPlugin(t *testing.T) {
 	// Not the component's real name: the machine may run an orchestrator.
 	name := s.prefix + "-cluster_scheduler"
 	descriptor = strings.Replace(descriptor, `"service_name":"cluster_scheduler"`, `"service_name":"`+name+`"`, 1)
-	port := freePort(t)
+	port := dockertest.FreePort(t)
 	id := s.component(graft.PlaneCluster, name, s.imageNamed("core", "NAME=core"), port)
 	inst := p.install(descriptor, graft.StatusActive)
 	answers(t, port, "random")

@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -157,15 +155,28 @@ func (p *process) uninstall(id string) {
 	}
 }
 
-// freePort returns a port of this host that nobody listens on.
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+// uninstallAtOnce is uninstall as one wish.
+func (p *process) uninstallAtOnce(id string, keepData bool) {
+	p.t.Helper()
+	removed, err := p.Uninstall(p.t.Context(), id, keepData)
 	if err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	defer listener.Close()
-	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+	if removed { // it was disabled
+		return
+	}
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
+	defer cancel()
+	for since := int64(0); ; {
+		inst, err := p.WaitInstallation(ctx, id, since)
+		if graft.ErrorCode(err) == graft.CodeNotFound {
+			return
+		}
+		if err != nil {
+			p.t.Fatalf("it does not go: %v", err)
+		}
+		since = inst.Revision
+	}
 }
 
 // get returns what a published port answers, "" while it does not.

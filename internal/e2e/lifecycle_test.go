@@ -89,7 +89,7 @@ func TestExtension(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	p := s.up(graft.PlaneRoot, t.TempDir())
-	port := freePort(t)
+	port := dockertest.FreePort(t)
 	name := s.prefix + "-web"
 	inst := p.install(s.addon("hello", service(name, s.image("NAME=hello"), `"ports":{"8080":"`+port+`"}`)), graft.StatusActive)
 	answers(t, port, "hello")
@@ -127,7 +127,7 @@ func TestPlugin(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	p := s.up(graft.PlaneCluster, t.TempDir())
-	port, name := freePort(t), s.prefix+"-scheduler"
+	port, name := dockertest.FreePort(t), s.prefix+"-scheduler"
 	id := s.component(graft.PlaneCluster, name, s.imageNamed("core", "NAME=core"), port)
 	before := s.normalised(id)
 
@@ -183,13 +183,13 @@ func TestOtherSwaps(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	p := s.up(graft.PlaneCluster, t.TempDir())
-	port, name := freePort(t), s.prefix+"-scheduler"
+	port, name := dockertest.FreePort(t), s.prefix+"-scheduler"
 	id := s.component(graft.PlaneCluster, name, s.imageNamed("core", "NAME=core"), port)
 	before := s.normalised(id)
 
 	// It ends at once unless it reaches its neighbour.
 	neighbour := s.prefix + "-manager"
-	s.component(graft.PlaneCluster, neighbour, s.imageNamed("core", "NAME=core"), freePort(t))
+	s.component(graft.PlaneCluster, neighbour, s.imageNamed("core", "NAME=core"), dockertest.FreePort(t))
 	first := p.install(s.addon("needy", service(name, s.imageNamed("needy", "NAME=needy"),
 		`"environment":{"NEEDS":"`+neighbour+`:8080"}`)), graft.StatusActive)
 	answers(t, port, "needy")
@@ -221,7 +221,7 @@ func TestBadPlugin(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	p := s.up(graft.PlaneCluster, t.TempDir())
-	port, name := freePort(t), s.prefix+"-scheduler"
+	port, name := dockertest.FreePort(t), s.prefix+"-scheduler"
 	id := s.component(graft.PlaneCluster, name, s.imageNamed("core", "NAME=core"), port)
 	before := s.normalised(id)
 	for what, more := range map[string]string{
@@ -299,7 +299,7 @@ func TestRestartOfTheProcess(t *testing.T) {
 	s := newSite(t)
 	dir := t.TempDir()
 	p := s.up(graft.PlaneRoot, dir)
-	name, port := s.prefix+"-web", freePort(t)
+	name, port := s.prefix+"-web", dockertest.FreePort(t)
 	inst := p.install(s.addon("hello", service(name, s.image("NAME=hello"), `"ports":{"8080":"`+port+`"}`)), graft.StatusActive)
 	was := inst.Details.Services[0].ContainerID
 	p.stop()
@@ -309,7 +309,7 @@ func TestRestartOfTheProcess(t *testing.T) {
 	if _, err := s.docker.ContainerKill(t.Context(), was, docker.ContainerKillOptions{Signal: "KILL"}); err != nil {
 		t.Fatal(err)
 	}
-	p.await(inst.ID, graft.StatusFailed)
+	p.awaitEvent(graft.EventStatus, "active → failed") // it is over before long
 	inst = p.await(inst.ID, graft.StatusActive)
 	if got := inst.Details.Services[0].ContainerID; got != was {
 		t.Errorf("the container was %s and is %s", was, got)
@@ -333,7 +333,7 @@ func TestRefusals(t *testing.T) {
 	if _, err := p.Install(t.Context(), "000000000000000000000000"); graft.ErrorCode(err) != graft.CodeNotFound {
 		t.Errorf("unknown: %v", err)
 	}
-	port, name := freePort(t), s.prefix+"-web"
+	port, name := dockertest.FreePort(t), s.prefix+"-web"
 	first := p.install(s.addon("first", service(name, s.image(), `"ports":{"8080":"`+port+`"}`)), graft.StatusActive)
 	if _, err := p.Install(t.Context(), first.MarketplaceID); graft.ErrorCode(err) != graft.CodeExists {
 		t.Errorf("twice: %v", err)
@@ -353,7 +353,7 @@ func TestPrunedComponent(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	p := s.up(graft.PlaneCluster, t.TempDir())
-	port, name := freePort(t), s.prefix+"-scheduler"
+	port, name := dockertest.FreePort(t), s.prefix+"-scheduler"
 	id := s.component(graft.PlaneCluster, name, s.imageNamed("core", "NAME=core"), port)
 	inst := p.install(s.addon("better", service(name, s.imageNamed("plugin", "NAME=plugin"))), graft.StatusActive)
 	if _, err := s.docker.ContainerRemove(t.Context(), id, docker.ContainerRemoveOptions{}); err != nil {

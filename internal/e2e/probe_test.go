@@ -13,6 +13,7 @@ import (
 
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/client"
+	"github.com/graftplatform/graft/internal/dockertest"
 	"github.com/graftplatform/graft/internal/driver"
 )
 
@@ -43,7 +44,7 @@ func TestProbes(t *testing.T) {
 // answered well only when the test says so: until then nothing moves.
 func (s *site) probeAnswersLate() {
 	p := s.up(graft.PlaneCluster, s.t.TempDir())
-	port, name := freePort(s.t), s.prefix+"-scheduler"
+	port, name := dockertest.FreePort(s.t), s.prefix+"-scheduler"
 	id := s.component(graft.PlaneCluster, name, s.imageNamed("core", "NAME=core"), port)
 	before := s.normalised(id)
 	addon := p.publish(s.addon("late", service(name, s.imageNamed("plugin", "NAME=plugin"),
@@ -150,7 +151,7 @@ func (s *site) send(method, address string) {
 // that is probed.
 func (s *site) probeNeverAnswers() {
 	p := s.up(graft.PlaneCluster, s.t.TempDir())
-	port, name := freePort(s.t), s.prefix+"-scheduler"
+	port, name := dockertest.FreePort(s.t), s.prefix+"-scheduler"
 	id := s.component(graft.PlaneCluster, name, s.imageNamed("core", "NAME=core"), port)
 	before := s.normalised(id)
 	addon := p.publish(s.addon("deaf", service(name, s.imageNamed("plugin", "NAME=plugin"),
@@ -177,7 +178,7 @@ func (s *site) probeNeverAnswers() {
 // started again.
 func (s *site) probeFailsLater() {
 	p := s.up(graft.PlaneRoot, s.t.TempDir())
-	port, name, image := freePort(s.t), s.prefix+"-web", s.image("NAME=web")
+	port, name, image := dockertest.FreePort(s.t), s.prefix+"-web", s.image("NAME=web")
 	inst := p.install(s.addon("sick",
 		service(name, image, `"ports":{"8080":"`+port+`"}`, `"probe":{"http":{"port":8080,"path":"/health"},"interval":"200ms","retries":2}`),
 		service(s.prefix+"-side", image),

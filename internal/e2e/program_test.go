@@ -1,15 +1,10 @@
 package e2e_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -17,16 +12,16 @@ import (
 
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/client"
+	"github.com/graftplatform/graft/internal/app"
+	"github.com/graftplatform/graft/internal/e2e/graftup"
 )
 
 // buildGraft builds the program that users run and returns its path.
 func buildGraft(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "graft")
-	command := exec.CommandContext(t.Context(), "go", "build", "-o", path, "github.com/graftplatform/graft/cmd/graft")
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("graft does not build: %v\n%s", err, output)
+	if err := graftup.Build(t.Context(), path); err != nil {
+		t.Fatal(err)
 	}
 	return path
 }
@@ -39,9 +34,8 @@ type program struct {
 	dir     string
 	args    []string
 	process sync.Mutex // held while one starts or ends
-	command *exec.Cmd
-	ended   chan struct{} // closed when the process is gone
-	over    bool          // no further one is started
+	running *graftup.Process
+	over    bool // no further one is started
 
 	mu      sync.Mutex
 	api     *client.Client // nil: none runs
@@ -55,14 +49,14 @@ func (s *site) startProgram(binary, host string, args ...string) *program {
 	s.t.Helper()
 	g := &program{t: s.t, binary: binary, dir: s.t.TempDir(), changed: make(chan struct{})}
 	g.args = append([]string{
-		"up", "--roles", "engine", "--plane", "cluster", "--engine-listen", "127.0.0.1:0", "--auth", "none",
+		"--roles", "engine", "--plane", "cluster", "--engine-listen", "127.0.0.1:0", "--auth", "none",
 		"--data-dir", filepath.Join(g.dir, "data"), "--docker-host", host, "--marketplace", s.market,
 		"--project", s.prefix + "-cluster", "--network", s.prefix + "-oakestra", "--log-level", "debug",
 	}, args...)
 	s.t.Cleanup(func() {
 		g.kill()
 		if s.t.Failed() {
-			log, _ := os.ReadFile(g.logFile())
+			log, _ := os.ReadFile(graftup.Log(g.dir))
 			s.t.Logf("the log of graft:\n%s", log)
 		}
 	})
@@ -71,8 +65,6 @@ func (s *site) startProgram(binary, host string, args ...string) *program {
 	}
 	return g
 }
-
-func (g *program) logFile() string { return filepath.Join(g.dir, "log") }
 
 // start starts the process and returns once it serves.
 func (g *program) start() error {
@@ -85,44 +77,12 @@ func (g *program) start() error {
 }
 
 func (g *program) run() error {
-	log, err := os.OpenFile(g.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	running, err := graftup.Start(graftup.Options{Binary: g.binary, Dir: g.dir, Args: g.args})
 	if err != nil {
 		return err
 	}
-	defer log.Close()
-	// Its end is told by signals, not by a context.
-	command := exec.CommandContext(context.Background(), g.binary, g.args...)
-	command.Dir, command.Env, command.Stderr = g.dir, []string{"HOME=" + g.dir}, log
-	output, err := command.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := command.Start(); err != nil {
-		return err
-	}
-	url, ended := make(chan string, 1), make(chan struct{})
-	go func() {
-		defer close(ended)
-		lines := bufio.NewScanner(output)
-		for lines.Scan() {
-			if fields := strings.Fields(lines.Text()); len(fields) == 2 && fields[0] == "engine" {
-				url <- fields[1]
-			}
-		}
-		_, _ = io.Copy(io.Discard, output)
-		_ = command.Wait() // the state tells
-	}()
-	g.command, g.ended = command, ended
-	late := time.NewTimer(patience)
-	defer late.Stop()
-	select {
-	case u := <-url:
-		return g.reach(u)
-	case <-ended:
-		return fmt.Errorf("graft ended: %v", command.ProcessState)
-	case <-late.C:
-		return errors.New("graft does not say where it serves")
-	}
+	g.running = running
+	return g.reach(running.URLs[app.RoleEngine])
 }
 
 // reach notes where the process serves; empty: nowhere.
@@ -177,20 +137,19 @@ func (g *program) stop() {
 	g.t.Helper()
 	g.process.Lock()
 	defer g.process.Unlock()
-	g.end(syscall.SIGTERM)
-	if code := g.command.ProcessState.ExitCode(); code != 0 {
-		g.t.Errorf("graft ended with %v after SIGTERM", g.command.ProcessState)
+	if state := g.end(syscall.SIGTERM); state.ExitCode() != 0 {
+		g.t.Errorf("graft ended with %v after SIGTERM", state)
 	}
 }
 
-func (g *program) end(signal syscall.Signal) {
-	if g.command == nil || g.command.Process == nil {
-		return
+// end returns how the process ended, nil when there was none.
+func (g *program) end(signal syscall.Signal) *os.ProcessState {
+	if g.running == nil {
+		return nil
 	}
 	// Nobody is to ask the port of a process that is gone: another may have it.
 	_ = g.reach("")
-	_ = g.command.Process.Signal(signal) // it may have ended by itself
-	<-g.ended
+	return g.running.End(signal)
 }
 
 // call asks the engine and, if it dies meanwhile, the next one.
@@ -315,18 +274,24 @@ func (g *program) awaitStatus(id string, status graft.InstallationStatus) *graft
 // makes no difference.
 func (g *program) uninstall(id string) {
 	g.t.Helper()
-	for {
-		removed := false
-		err := g.call(g.t.Context(), func(ctx context.Context, c *client.Client) (err error) {
-			removed, err = c.Delete(ctx, id)
-			return err
+	err := g.call(g.t.Context(), func(ctx context.Context, c *client.Client) error {
+		_, err := c.Uninstall(ctx, id, false)
+		return err
+	})
+	late := time.Now().Add(patience)
+	for since := int64(0); err == nil; {
+		err = g.call(g.t.Context(), func(ctx context.Context, c *client.Client) error {
+			inst, err := c.WaitInstallation(ctx, id, since)
+			if err != nil {
+				return err
+			}
+			if since = inst.Revision; time.Now().After(late) {
+				return graft.Errorf(graft.CodeInternal, "not gone but %s: %+v", inst.Status, inst.Details)
+			}
+			return nil
 		})
-		switch {
-		case removed, graft.ErrorCode(err) == graft.CodeNotFound:
-			return
-		case err != nil:
-			g.t.Fatal(err)
-		}
-		g.awaitStatus(id, graft.StatusDisabled)
+	}
+	if graft.ErrorCode(err) != graft.CodeNotFound {
+		g.t.Fatal(err)
 	}
 }

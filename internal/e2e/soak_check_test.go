@@ -43,7 +43,10 @@ func (s *soak) settle() {
 		}
 		last = state
 		if now.Sub(since) >= settledFor {
-			s.slowest = max(s.slowest, since.Sub(begin))
+			s.learn()
+			if took := since.Sub(begin); took > s.slowest {
+				s.slowest, s.after = took, s.last
+			}
 			s.tell("  settled after %v", since.Sub(begin).Round(time.Millisecond))
 			return
 		}
@@ -126,6 +129,7 @@ func (s *soak) statusesWrong(installations []graft.Installation) (wrong []string
 			a.enabled && !a.bad && !a.contested && status != graft.StatusActive:
 			wrong = append(wrong, fmt.Sprintf("%s is %s; enabled: %v, bad: %v", a.name, status, a.enabled, a.bad))
 		}
+		wrong = append(wrong, s.versionWrong(a, &installations[at])...)
 	}
 	return wrong
 }
@@ -152,7 +156,7 @@ func (s *soak) ownerWrong(c *soakComponent, installations []graft.Installation, 
 		for _, status := range i.Details.Services {
 			if status.Replaces == c.name && status.State == graft.ServiceRunning {
 				claims++
-				owner, answer = status.ContainerID, strings.TrimPrefix(i.Name, s.prefix+"-")
+				owner, answer = status.ContainerID, strings.TrimPrefix(i.Name, s.prefix+"-")+" "+i.Version
 			}
 		}
 	}

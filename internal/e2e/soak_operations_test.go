@@ -14,6 +14,7 @@ import (
 	docker "github.com/moby/moby/client"
 
 	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/dockertest"
 )
 
 // mostHurt is how often an addon's containers are killed while it is enabled:
@@ -34,11 +35,14 @@ type soakComponent struct {
 // soakAddon is an addon and what users want of it.
 type soakAddon struct {
 	name     string
-	addon    string         // id in the marketplace
+	versions []soakVersion  // the first one is installed
 	replaces *soakComponent // nil: nothing
 	port     string         // of an extension
-	bad      bool           // it never passes its gate
+	bad      bool           // none of its versions passes its gate
 	id       string         // of the installation; empty: there is none
+	version  soakVersion    // that it is to run
+	proved   string         // the number of the last version that was up
+	up       bool           // whether that is active, or waits for its turn
 	enabled  bool
 	hurt     int
 	// contested is whether another plugin was for the same component since it
@@ -50,52 +54,80 @@ type soakAddon struct {
 func (s *soak) populate() {
 	s.core = s.imageNamed("core", "NAME=core")
 	for _, name := range []string{"scheduler", "manager"} {
-		c := &soakComponent{name: s.prefix + "-" + name, port: freePort(s.t)}
+		c := &soakComponent{name: s.prefix + "-" + name, port: dockertest.FreePort(s.t)}
 		c.id = s.component(graft.PlaneCluster, c.name, s.core, c.port)
 		c.before = s.normalised(c.id)
 		s.components = append(s.components, c)
 	}
 	scheduler, manager := s.components[0], s.components[1]
-	image := s.imageNamed("addon")
-	plugin := func(name string, c *soakComponent, more ...string) {
-		more = append([]string{`"stable_for":"300ms"`, `"environment":{"NAME":"` + name + `"}`}, more...)
-		s.publishAs(&soakAddon{name: name, replaces: c}, service(c.name, image, more...))
+	const (
+		exits       = `"environment":{"EXIT_CODE":"7","EXIT_AFTER":"100ms"}`
+		cannotStart = `"entrypoint":["/nothing"]`
+		unhealthy   = `"healthcheck":{"test":["CMD","/nothing"],"interval":"100ms","retries":1}`
+	)
+	image, newer := s.imageNamed("addon"), s.imageNamed("newer")
+	// Two good versions of each, which have a service's environment or image apart,
+	// and one that comes to nothing for the reason that bad has.
+	addon := func(a *soakAddon, bad string, services func(image, environment, bad string) []string) {
+		named := func(number string) string { return `"environment":{"NAME":"` + a.name + ` ` + number + `"}` }
+		s.publishAs(a, "1.0.0", false, services(image, named("1.0.0"), `"labels":{}`)...)
+		s.publishAs(a, "2.0.0", false, services(newer, named("2.0.0"), `"labels":{}`)...)
+		if bad == exits {
+			s.publishAs(a, "3.0.0", true, services(image, exits, `"labels":{}`)...)
+		} else {
+			s.publishAs(a, "3.0.0", true, services(image, named("3.0.0"), bad)...)
+		}
+		s.addons = append(s.addons, a)
 	}
-	plugin("one", scheduler)
-	plugin("two", scheduler, `"healthcheck":{"test":["CMD","/app","-healthcheck"],"interval":"200ms"}`)
-	plugin("three", scheduler, `"volumes":["data:/data"]`)
-	plugin("four", manager)
-	s.publishAs(&soakAddon{name: "pair", replaces: manager},
-		service(manager.name, image, `"environment":{"NAME":"pair"}`, `"networks":["back"]`),
-		service(s.prefix+"-side", image, `"networks":["back"]`, `"volumes":["side:/data"]`))
-	port := freePort(s.t)
-	s.publishAs(&soakAddon{name: "web", port: port},
-		service(s.prefix+"-web", image, `"environment":{"NAME":"web"}`, `"ports":{"8080":"`+port+`"}`, `"volumes":["data:/data"]`))
-	s.publishAs(&soakAddon{name: "tool"}, service(s.prefix+"-tool", image))
+	plugin := func(name string, c *soakComponent, bad string, more ...string) {
+		addon(&soakAddon{name: name, replaces: c}, bad, func(image, environment, bad string) []string {
+			return []string{service(c.name, image, append([]string{`"stable_for":"300ms"`, environment, bad}, more...)...)}
+		})
+	}
+	plugin("one", scheduler, exits)
+	plugin("two", scheduler, cannotStart, `"healthcheck":{"test":["CMD","/app","-healthcheck"],"interval":"200ms"}`)
+	plugin("three", scheduler, unhealthy, `"volumes":["data:/data"]`)
+	plugin("four", manager, unhealthy)
+	addon(&soakAddon{name: "pair", replaces: manager}, cannotStart, func(image, environment, bad string) []string {
+		return []string{
+			service(manager.name, image, environment, `"networks":["back"]`),
+			service(s.prefix+"-side", image, bad, `"networks":["back"]`, `"volumes":["side:/data"]`),
+		}
+	})
+	web := &soakAddon{name: "web", port: dockertest.FreePort(s.t)}
+	addon(web, exits, func(image, environment, bad string) []string {
+		return []string{service(s.prefix+"-web", image, environment, bad, `"ports":{"8080":"`+web.port+`"}`, `"volumes":["data:/data"]`)}
+	})
+	addon(&soakAddon{name: "tool"}, cannotStart, func(image, environment, bad string) []string {
+		return []string{service(s.prefix+"-tool", image, environment, bad)}
+	})
 	bad := func(name string, c *soakComponent, more string) {
-		s.publishAs(&soakAddon{name: name, replaces: c, bad: true}, service(c.name, image, more))
+		a := &soakAddon{name: name, replaces: c, bad: true}
+		s.publishAs(a, "1.0.0", true, service(c.name, image, more))
+		s.addons = append(s.addons, a)
 	}
-	bad("exits", scheduler, `"environment":{"EXIT_CODE":"7","EXIT_AFTER":"100ms"}`)
-	bad("cannot-start", manager, `"entrypoint":["/nothing"]`)
-	bad("unhealthy", scheduler, `"healthcheck":{"test":["CMD","/nothing"],"interval":"100ms","retries":1}`)
+	bad("exits", scheduler, exits)
+	bad("cannot-start", manager, cannotStart)
+	bad("unhealthy", scheduler, unhealthy)
 }
 
-func (s *soak) publishAs(a *soakAddon, services ...string) {
+// publishAs publishes a version of an addon.
+func (s *soak) publishAs(a *soakAddon, number string, bad bool, services ...string) {
 	s.t.Helper()
 	p := &process{Client: s.graft.Client, t: s.t}
-	published := p.publish(s.addon(a.name, services...))
+	published := p.publish(strings.Replace(s.addon(a.name, services...), "{", `{"version":"`+number+`",`, 1))
 	if published.Status != graft.AddonApproved {
 		s.t.Fatalf("addon %s is %s: %+v", a.name, published.Status, published.Verification)
 	}
-	a.addon = published.ID
-	s.addons = append(s.addons, a)
+	a.versions = append(a.versions, soakVersion{number, published.ID, bad})
 }
 
 func (s *soak) install(a *soakAddon, supersede bool) {
-	inst, err := s.graft.InstallWith(s.t.Context(), graft.InstallRequest{MarketplaceID: a.addon, Supersede: supersede})
+	inst, err := s.graft.InstallWith(s.t.Context(), graft.InstallRequest{MarketplaceID: a.versions[0].id, Supersede: supersede})
 	switch graft.ErrorCode(err) {
 	case "":
 		a.id, a.enabled, a.hurt, a.contested = inst.ID, true, 0, false
+		a.version, a.proved, a.up = a.versions[0], "", false
 		s.disturb(a)
 	case graft.CodeConflict, graft.CodeRefused: // another plugin is there
 		s.tell("  refused: %v", err)
@@ -121,6 +153,11 @@ func (s *soak) disable(a *soakAddon) {
 }
 
 func (s *soak) uninstallAddon(a *soakAddon) {
+	if s.random.IntN(2) == 0 {
+		(&process{Client: s.graft.Client, t: s.t}).uninstallAtOnce(a.id, false)
+		a.id, a.enabled = "", false
+		return
+	}
 	if a.enabled {
 		s.disable(a)
 		s.settle()

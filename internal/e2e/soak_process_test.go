@@ -7,12 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/graftplatform/graft/client"
+	"github.com/graftplatform/graft/internal/dockertest"
 )
 
 // soakProcess is the real program, which keeps its data and its addresses from
@@ -32,7 +34,7 @@ type soakProcess struct {
 func startSoakProcess(t *testing.T, prefix string) *soakProcess {
 	t.Helper()
 	dir := t.TempDir()
-	market, engine := "127.0.0.1:"+freePort(t), "127.0.0.1:"+freePort(t)
+	market, engine := "127.0.0.1:"+dockertest.FreePort(t), "127.0.0.1:"+dockertest.FreePort(t)
 	p := &soakProcess{
 		t: t, binary: soakBinary(t), marketplace: "http://" + market, engine: "http://" + engine,
 		log: filepath.Join(dir, "log"),
@@ -46,7 +48,11 @@ func startSoakProcess(t *testing.T, prefix string) *soakProcess {
 	t.Cleanup(func() {
 		p.end(syscall.SIGTERM)
 		if t.Failed() {
-			text, err := os.ReadFile(p.log)
+			log, err := os.ReadFile(p.log)
+			// The test asks ten times a second how everything is.
+			text := strings.Join(slices.DeleteFunc(strings.SplitAfter(string(log), "\n"), func(line string) bool {
+				return strings.Contains(line, "msg=request") && strings.Contains(line, "method=GET")
+			}), "")
 			t.Logf("the end of graft's log (%v):\n%s", err, text[max(0, len(text)-20_000):])
 		}
 	})

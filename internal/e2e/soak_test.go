@@ -32,8 +32,12 @@ type soak struct {
 
 	begin   time.Time
 	count   int // operations so far
+	there   int // upgrades to a good version among them
+	back    int // and to a bad one
 	story   []string
+	last    string        // operation
 	slowest time.Duration // to settle
+	after   string        // which operation
 }
 
 // TestSoak does random things until GRAFT_SOAK_DURATION is over. With the same
@@ -68,7 +72,8 @@ func TestSoak(t *testing.T) {
 		}
 	}
 	s.empty()
-	t.Logf("%d operations in %v: after each of them every component had one live owner", s.count, s.elapsed())
+	t.Logf("%d operations in %v, %d upgrades and %d that went back among them: after each of them every component had one live owner; the slowest took %v to settle: %s",
+		s.count, s.elapsed(), s.there, s.back, s.slowest.Round(time.Millisecond), s.after)
 }
 
 func newSoak(t *testing.T, seed uint64) *soak {
@@ -114,6 +119,7 @@ func (s *soak) step() {
 		if pick -= o.weight; pick < 0 {
 			s.count++
 			s.tell("%s", o.what)
+			s.last = o.what
 			o.do()
 			s.settle()
 			return
@@ -146,15 +152,15 @@ func (s *soak) possibleWith(a *soakAddon) []soakOperation {
 		supersede := s.random.IntN(2) == 0
 		return []soakOperation{{3, fmt.Sprintf("install %s, supersede %v", a.name, supersede), func() { s.install(a, supersede) }}}
 	case !a.enabled:
-		return []soakOperation{
-			{3, "enable " + a.name, func() { s.enable(a) }},
-			{2, "uninstall " + a.name, func() { s.uninstallAddon(a) }},
-		}
+		return append(s.possibleUpgrades(a),
+			soakOperation{3, "enable " + a.name, func() { s.enable(a) }},
+			soakOperation{2, "uninstall " + a.name, func() { s.uninstallAddon(a) }})
 	}
 	operations := []soakOperation{
 		{2, "disable " + a.name, func() { s.disable(a) }},
 		{2, "uninstall " + a.name, func() { s.uninstallAddon(a) }},
 	}
+	operations = append(operations, s.possibleUpgrades(a)...)
 	if a.hurt < mostHurt && !a.bad {
 		operations = append(operations,
 			soakOperation{1, "kill a container of " + a.name, func() { s.hurt(a, false) }},

@@ -291,7 +291,7 @@ func (e *Engine) trouble(id string) (reason string, at time.Time) {
 
 // repairFailed judges repairs that failed: they are tried again, but a plugin
 // makes room after some attempts if somebody waits for it, or can't get to its
-// place.
+// place; after one if the version before may come back instead.
 func (e *Engine) repairFailed(ctx context.Context, inst *graft.Installation, failures []*operationError) {
 	var failed *operationError // the first one that no other way is left for
 	about := map[string]bool{} // what failed often
@@ -302,7 +302,7 @@ func (e *Engine) repairFailed(ctx context.Context, inst *graft.Installation, fai
 		if failed == nil {
 			failed = f
 		}
-		if e.failedOften(inst, f) {
+		if e.failedOften(inst, f) || mayGoBack(inst) && !f.temporary() {
 			about[f.operation.group] = true
 		}
 	}

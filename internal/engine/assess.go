@@ -27,6 +27,9 @@ func assess(w *world, inst *graft.Installation, now time.Time) assessment {
 		a.details.Outcome = inst.Details.Outcome
 		a.details.GaveUp, a.details.Withdrawn, a.details.Upgrade = inst.Details.GaveUp, inst.Details.Withdrawn, inst.Details.Upgrade
 	}
+	if a.details.Upgrade == nil && mayGoBack(inst) { // the spec changed in the middle of it
+		a.details.Upgrade = &graft.UpgradeStatus{From: inst.Previous.Version, To: inst.Version}
+	}
 	switch {
 	case inst.Desired != graft.DesiredEnabled:
 		a.status, a.details.Outcome = graft.StatusDisabled, graft.OutcomeDone
@@ -38,6 +41,7 @@ func assess(w *world, inst *graft.Installation, now time.Time) assessment {
 			a.details.Outcome = graft.OutcomeRestored
 		}
 	default:
+		a.details.Warnings = w.differing(inst)
 		a.services(w, inst, now)
 	}
 	return a
@@ -106,7 +110,7 @@ func (a *assessment) services(w *world, inst *graft.Installation, now time.Time)
 		a.status = graft.StatusFailed
 	}
 	a.details.Outcome = graft.OutcomeDone
-	a.upgraded()
+	a.upgraded(w, inst)
 	if len(a.details.Withdrawn) > 0 {
 		a.details.Outcome = graft.OutcomeRestored
 		if slices.ContainsFunc(w.swapsOf(inst.ID), func(s *store.Swap) bool { return withdrawn(inst, s.Service) }) {
@@ -119,10 +123,14 @@ func (a *assessment) services(w *world, inst *graft.Installation, now time.Time)
 }
 
 // upgraded says how the upgrade of an installation ended whose version is up, unless
-// that waits for its turn.
-func (a *assessment) upgraded() {
+// that waits for its turn, or has it and is not in its place yet: then it stays there
+// or goes back.
+func (a *assessment) upgraded(w *world, inst *graft.Installation) {
 	u := a.details.Upgrade
-	waits := func(s graft.ServiceStatus) bool { return s.State == graft.ServiceSuperseded }
+	waits := func(s graft.ServiceStatus) bool {
+		return s.State == graft.ServiceSuperseded ||
+			mayGoBack(inst) && slices.Contains(a.details.FailedServices, s.Name) && w.hasPlace(inst, s.Name)
+	}
 	if u == nil || u.Outcome != "" || slices.ContainsFunc(a.details.Services, waits) {
 		return
 	}
@@ -132,6 +140,11 @@ func (a *assessment) upgraded() {
 		ended.Outcome = graft.OutcomeRestored
 	}
 	a.details.Upgrade = &ended
+}
+
+// hasPlace is whether a service is a plugin, in its place or not.
+func (w *world) hasPlace(inst *graft.Installation, service string) bool {
+	return w.swapOf(inst.ID, service) != nil || w.aside(service) != nil || w.component(service) != nil
 }
 
 // withdrawal is the status of a service that made room for its component.
@@ -171,14 +184,15 @@ func (a *assessment) service(w *world, inst *graft.Installation, service *graft.
 	case current != nil && !w.resting[current.ID].IsZero():
 		wake = a.rest(&status, w.resting[current.ID])
 	}
-	if swap := w.swapOf(inst.ID, service.Name); swap != nil {
+	swap := w.swapOf(inst.ID, service.Name)
+	if swap != nil {
 		status.Replaces = swap.Component
-		switch {
-		case status.State == graft.ServiceCompletedState: // a component's place is not left
-			status.State, status.Reason = graft.ServiceExited, endReason(current)
-		case settled(inst) && status.State == graft.ServiceRunning && strings.Contains(current.Name, incomingInfix):
-			status.State, status.Reason = graft.ServiceCreated, "is not in its component's place yet"
-		}
+	}
+	switch {
+	case swap != nil && status.State == graft.ServiceCompletedState: // a component's place is not left
+		status.State, status.Reason = graft.ServiceExited, endReason(current)
+	case settled(inst) && (status.State == graft.ServiceRunning || status.State == graft.ServiceStarting) && isIncoming(current):
+		status.State, status.Reason = graft.ServiceCreated, "is not in its component's place yet"
 	}
 	return status, wake
 }
@@ -233,6 +247,10 @@ func assessService(service *graft.Service, c *driver.Container, before *graft.Se
 	status.Container, status.ContainerID, status.Image, status.Restarts = c.Name, c.ID, c.Image, c.Restarts
 	if len(c.Ports) > 0 { // as it comes back from the store, or it would be written again and again
 		status.Ports = portTexts(c.Ports)
+	}
+	if c.Running() && !c.StartedAt.IsZero() {
+		at := c.StartedAt.UTC().Truncate(time.Millisecond) // as it comes back from the store
+		status.StartedAt = &at
 	}
 	switch c.State {
 	case driver.StateCreated:

@@ -86,6 +86,52 @@ func TestAssessRemembersTheExitCode(t *testing.T) {
 	}
 }
 
+// A plugin that has its turn may run before anybody has read that its component is to
+// step aside: its addon's upgrade is not over for that.
+func TestAssessPluginOnItsWay(t *testing.T) {
+	t.Parallel()
+	was := component("root_scheduler")
+	for name, over := range map[string]bool{incomingName(was.Name, "0123456789abcdef01234567"): false, was.Name: true} {
+		inst := installation(t, scheduler)
+		inst.Previous = &graft.Pinned{MarketplaceID: "the version before"}
+		inst.Details = &graft.StatusDetails{Generation: 1, Outcome: graft.OutcomeDone, Upgrade: &graft.UpgradeStatus{From: "1", To: "2"}}
+		plugin := change(running(inst, was.Name, name), func(c *driver.Container) { c.Labels[driver.ComponentLabel] = was.Name })
+		snapshot := driver.Snapshot{Containers: []driver.Container{plugin}}
+		if !over {
+			snapshot.Containers = append(snapshot.Containers, was)
+		}
+		a := assess(worldOf(inst, snapshot), inst, time.Now())
+		if got := a.details.Upgrade.Outcome; (got != "") != over {
+			t.Errorf("with plugin %s the upgrade's outcome is %q, details %+v", name, got, a.details)
+		}
+	}
+}
+
+// When a service's container was started is told while it runs.
+func TestAssessTellsTheStart(t *testing.T) {
+	t.Parallel()
+	inst := installation(t, scheduler)
+	zone := time.FixedZone("", 3600)
+	at := time.Date(2026, 11, 22, 13, 0, 0, 123456789, zone)
+	want := time.Date(2026, 11, 22, 12, 0, 0, 123000000, time.UTC)
+	for state, told := range map[driver.State]bool{
+		driver.StateRunning: true, driver.StatePaused: true,
+		driver.StateCreated: false, driver.StateRestarting: false, driver.StateExited: false, driver.StateDead: false,
+	} {
+		c := change(running(inst, "root_scheduler", "root_scheduler"), func(c *driver.Container) { c.State, c.StartedAt = state, at })
+		a := assess(worldOf(inst, driver.Snapshot{Containers: []driver.Container{c}}), inst, at.Add(time.Hour))
+		switch got := a.details.Services[0].StartedAt; {
+		case told != (got != nil):
+			t.Errorf("%s: started at %v", state, got)
+		case told && *got != want:
+			t.Errorf("%s: started at %v, want %v", state, got, want)
+		}
+		if stored := stored(t, a.details); !reflect.DeepEqual(stored, a.details) { // else every look would write it again
+			t.Errorf("%s: the store gives back %+v instead of %+v", state, stored, a.details)
+		}
+	}
+}
+
 // stored is what the store gives back of details.
 func stored(t *testing.T, details graft.StatusDetails) (back graft.StatusDetails) {
 	t.Helper()

@@ -89,7 +89,10 @@ func (c *conflicts) service(v *want) {
 		case holder == nil:
 		case other != nil:
 			remedy := "uninstall that one first"
-			if other.Name == c.inst.Name {
+			switch {
+			case other.Desired == graft.DesiredRemoved:
+				remedy = "it is being uninstalled; wait until that is gone"
+			case other.Name == c.inst.Name:
 				remedy = "upgrade that one"
 			}
 			c.add(conflictContainer, v.name, holder.Name, "service %q: addon %q, which is installed, has the name %q already; %s",
@@ -220,7 +223,17 @@ func (c *conflicts) networks() {
 func (c *conflicts) volumes() {
 	for _, volume := range c.inst.AllVolumes() {
 		name := c.w.volumeName(c.inst, volume.Name)
-		if found := c.w.volume(name); found != nil && !c.w.owned(found.Labels, c.inst.ID) {
+		found := c.w.volume(name)
+		if found == nil || c.w.ownsVolume(c.inst, found) || c.w.mayTakeOver(c.inst, found) {
+			continue
+		}
+		kept, leaves := c.w.keptVolume(found), c.w.leaving(found)
+		switch {
+		case leaves != nil:
+			c.add(conflictVolume, name, leaves.Name, "volume %q is that of addon %q, which is being uninstalled; wait until that is gone", name, leaves.Name)
+		case kept != nil && kept.Owner == "" && kept.Addon != c.inst.Name:
+			c.add(conflictVolume, name, "", "volume %q has data that was kept of addon %q; save what is in it, then remove it", name, kept.Addon)
+		default:
 			c.add(conflictVolume, name, "", "volume %q exists and belongs to somebody else; remove or rename it", name)
 		}
 	}

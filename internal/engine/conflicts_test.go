@@ -2,6 +2,7 @@ package engine
 
 import (
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -50,6 +51,29 @@ func TestConflicts(t *testing.T) {
 	}
 	if p := planFor(w, inst); p.refusal != got[0].Text {
 		t.Errorf("the plan is refused because %q, the first conflict is %q", p.refusal, got[0].Text)
+	}
+}
+
+// What to do about an addon that has a name depends on where that one is going.
+func TestConflictWithAnAddon(t *testing.T) {
+	t.Parallel()
+	const web = `{"name":"web","services":[{"service_name":"web","image":"x"}]}`
+	for want, change := range map[string]func(*graft.Installation){
+		"upgrade that one":          func(*graft.Installation) {},
+		"uninstall that one first":  func(i *graft.Installation) { i.Name = "site" },
+		"wait until that is gone":   func(i *graft.Installation) { i.Desired = graft.DesiredRemoved },
+		"it is being uninstalled; ": func(i *graft.Installation) { i.Name, i.Desired = "site", graft.DesiredRemoved },
+	} {
+		inst, other := installation(t, web), installation(t, web)
+		other.ID = "00000000000000000000000a"
+		change(other)
+		w := worldOf(inst, driver.Snapshot{Networks: oakestra(), Containers: []driver.Container{{
+			Name: "root_web", Labels: map[string]string{driver.EngineLabel: "e1", driver.InstallationLabel: other.ID},
+		}}})
+		w.installs = append(w.installs, *other)
+		if got := w.conflicts(inst); len(got) != 1 || !strings.Contains(got[0].Text, want) {
+			t.Errorf("%q is not in %+v", want, got)
+		}
 	}
 }
 

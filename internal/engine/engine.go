@@ -15,6 +15,7 @@ import (
 
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/driver"
+	"github.com/graftplatform/graft/internal/outage"
 	"github.com/graftplatform/graft/internal/probe"
 	"github.com/graftplatform/graft/internal/store"
 )
@@ -59,6 +60,8 @@ type Engine struct {
 	catalog  graft.Catalog
 	resync   time.Duration
 	log      *slog.Logger
+	looks    *outage.Log // whether everything can be observed
+	watches  *outage.Log // whether the runtime tells what happens
 
 	journal *journal
 	metrics *metrics
@@ -72,6 +75,11 @@ type Engine struct {
 	answers chan struct{} // the runtime answers again
 	changed *pulse        // the runtime reported something
 	updated *pulse        // an installation's document changed
+	usage   usage
+
+	// specs is shared by those who change one until they have told so: nobody sees
+	// the change before, and what is done about it is told after it.
+	specs sync.RWMutex
 
 	operations sync.WaitGroup
 	mu         sync.Mutex
@@ -106,6 +114,7 @@ func New(options Options) (*Engine, error) {
 		paused: map[string]map[string]attempts{}, pulled: map[string]map[string]bool{}, retries: map[string]int{},
 		unread: map[string]bool{}, names: map[string]string{},
 	}
+	e.looks, e.watches = outage.New(e.log), outage.New(e.log)
 	e.journal, e.limits = newJournal(options.Store, e.log), newLimits(e.metrics)
 	e.hush = newHush()
 	look := func() {
@@ -161,7 +170,7 @@ func (e *Engine) Installation(ctx context.Context, id string) (*graft.Installati
 	if err != nil {
 		return nil, err
 	}
-	if inst.Desired == graft.DesiredRemoved {
+	if unseen(inst) {
 		return nil, graft.Errorf(graft.CodeNotFound, "Addon not found")
 	}
 	return inst, nil
@@ -187,9 +196,7 @@ func (e *Engine) WaitInstallation(ctx context.Context, id string, since int64) (
 // Installations returns those with that status, all with an empty one.
 func (e *Engine) Installations(ctx context.Context, status string) ([]graft.Installation, error) {
 	installs, err := e.store.InstallationsIn(ctx, graft.InstallationStatus(status))
-	return slices.DeleteFunc(installs, func(inst graft.Installation) bool {
-		return inst.Desired == graft.DesiredRemoved
-	}), err
+	return slices.DeleteFunc(installs, func(inst graft.Installation) bool { return unseen(&inst) }), err
 }
 
 // SetDesired enables or disables an installation. Enabling one that failed
@@ -201,7 +208,8 @@ func (e *Engine) SetDesired(ctx context.Context, id string, desired graft.Desire
 	}
 	retry := desired == graft.DesiredEnabled &&
 		(inst.Status == graft.StatusFailed || inst.Status == graft.StatusPartiallyActive)
-	if inst.Desired == desired && !retry {
+	leaves := desired == graft.DesiredDisabled && inst.Desired == graft.DesiredRemoved // it is being disabled
+	if inst.Desired == desired && !retry || leaves {
 		return inst, nil
 	}
 	if retry && inst.Desired == desired && settled(inst) {
@@ -234,53 +242,42 @@ func (e *Engine) tryAgain(ctx context.Context, inst *graft.Installation) (*graft
 }
 
 func (e *Engine) setDesired(ctx context.Context, id string, desired graft.DesiredState, status graft.InstallationStatus) (*graft.Installation, error) {
+	e.specs.RLock()
+	defer e.specs.RUnlock()
 	inst, err := e.store.SetDesired(ctx, id, desired, status)
 	if err != nil {
 		return nil, err
 	}
-	e.log.Info("spec changed", "addon", inst.Name, "installation", id, "desired", desired)
-	e.note(graft.Event{Type: graft.EventDesired, Message: fmt.Sprintf("addon %s is to be %s", inst.Name, desired),
-		InstallationID: id, Addon: inst.Name, Status: status})
-	e.interrupt(id)
-	e.updated.beat()
-	e.poke()
+	e.respecified(inst)
 	return inst, nil
 }
 
-// removalTimeout bounds how long Delete waits for what it removes; the removal
-// goes on after that.
-const removalTimeout = 10 * time.Second
+// respecified tells that users want something else of an installation, and has the
+// engine begin with it.
+func (e *Engine) respecified(inst *graft.Installation) {
+	e.log.Info("spec changed", "addon", inst.Name, "installation", inst.ID, "desired", inst.Desired, "keep_data", inst.KeepData)
+	e.note(graft.Event{Type: graft.EventDesired, Message: fmt.Sprintf("addon %s is to be %s%s", inst.Name, inst.Desired, andKept(inst)),
+		InstallationID: inst.ID, Addon: inst.Name, Status: inst.Status})
+	e.interrupt(inst.ID)
+	e.updated.beat()
+	e.poke()
+}
 
-// Delete disables an installation, or removes a disabled one: then it returns
-// nil once everything of it is gone.
-func (e *Engine) Delete(ctx context.Context, id string) (*graft.Installation, error) {
-	inst, err := e.Installation(ctx, id)
-	if err != nil {
-		return nil, err
+// andKept is what is added to the news that an installation is removed.
+func andKept(inst *graft.Installation) string {
+	if inst.KeepData && len(inst.AllVolumes()) > 0 {
+		return ", and its data kept"
 	}
-	if inst.Status != graft.StatusDisabled {
-		return e.SetDesired(ctx, id, graft.DesiredDisabled)
-	}
-	if _, err := e.setDesired(ctx, id, graft.DesiredRemoved, graft.StatusDisabled); err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, removalTimeout)
-	defer cancel()
-	for {
-		updated := e.updated.C()
-		if _, err := e.store.Installation(ctx, id); err != nil {
-			return nil, nil //nolint:nilnil // gone, or out of time: the removal is on record
-		}
-		select {
-		case <-updated:
-		case <-ctx.Done():
-			return nil, nil //nolint:nilnil // the removal is on record and goes on
-		}
-	}
+	return ""
 }
 
 // Plan returns what the engine would do for an installation just now.
 func (e *Engine) Plan(ctx context.Context, id string) (*graft.Plan, error) {
+	return e.planOf(ctx, id, func(*graft.Installation) {})
+}
+
+// planOf is Plan for an installation that is changed first.
+func (e *Engine) planOf(ctx context.Context, id string, change func(*graft.Installation)) (*graft.Plan, error) {
 	if _, err := e.Installation(ctx, id); err != nil {
 		return nil, err
 	}
@@ -292,6 +289,7 @@ func (e *Engine) Plan(ctx context.Context, id string) (*graft.Plan, error) {
 	if inst == nil {
 		return nil, graft.Errorf(graft.CodeNotFound, "Addon not found")
 	}
+	change(inst) // the world is this plan's
 	return e.preview(ctx, w, inst, nil)
 }
 

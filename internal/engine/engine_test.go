@@ -1,8 +1,10 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -325,7 +327,7 @@ func TestDisableInterruptsAnInstallation(t *testing.T) {
 		})
 		id := h.install(helloAddon).ID
 		<-pulling
-		if _, err := h.engine.Delete(context.Background(), id); err != nil {
+		if _, err := h.engine.Delete(context.Background(), id, false); err != nil {
 			t.Fatal(err)
 		}
 		close(release)
@@ -360,6 +362,10 @@ func TestFailuresAreSeen(t *testing.T) {
 func TestNothingIsDoneBlindly(t *testing.T) {
 	t.Parallel()
 	run(t, func(h *harness) {
+		var log bytes.Buffer // read when nothing is under way
+		h.stop()
+		h.log = slog.New(slog.NewTextHandler(&log, nil))
+		h.start()
 		id := h.install(helloAddon).ID
 		h.await(id, graft.StatusActive)
 		h.driver.ResetCalls()
@@ -371,5 +377,14 @@ func TestNothingIsDoneBlindly(t *testing.T) {
 			t.Errorf("calls: %v", calls)
 		}
 		h.await(id, graft.StatusActive)
+		synctest.Wait()
+		// Neither fills the log: once a minute, and when it is over.
+		for _, c := range []struct{ away, back string }{
+			{"nothing is planned", "everything can be observed again"}, {"event stream ended", "events are heard again"},
+		} {
+			if away, back := strings.Count(log.String(), c.away), strings.Count(log.String(), c.back); away < 9 || away > 11 || back != 1 {
+				t.Errorf("%q is told %d times, %q %d times:\n%s", c.away, away, c.back, back, log.String())
+			}
+		}
 	})
 }

@@ -54,6 +54,7 @@ type executor struct {
 	hush     *hush
 	log      *slog.Logger
 	report   reporter
+	away     int64 // the observer's, when the plan was begun
 
 	mu   sync.Mutex
 	gaps map[string]time.Time // by component: since when nobody answers
@@ -286,6 +287,10 @@ func (x *executor) call(ctx context.Context, p *plan, o *operation) error {
 		return x.driver.CreateVolume(ctx, *o.volume)
 	case opRemoveVolume:
 		return x.driver.RemoveVolume(ctx, o.target)
+	case opTakeVolume:
+		return x.store.TakeVolume(ctx, o.target, o.kept.MadeFor, p.installation.ID)
+	case opKeepVolume:
+		return x.store.KeepVolume(ctx, *o.kept, p.installation.ID)
 	}
 	return x.callContainer(ctx, o)
 }

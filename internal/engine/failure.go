@@ -30,7 +30,7 @@ func (e *operationError) temporary() bool {
 	case graft.CodeNotFound:
 		return kind != opPull
 	case graft.CodeConflict:
-		return kind == opCreate || kind == opRecord || kind == opClaim
+		return kind == opCreate || kind == opRecord || kind == opClaim || kind == opTakeVolume || kind == opKeepVolume
 	}
 	// A container that is just being restarted can't be moved.
 	return kind == opRename || kind == opPolicy || kind == opDisconnect
@@ -40,7 +40,7 @@ func (e *operationError) temporary() bool {
 // anything up.
 func (e *operationError) ours() bool {
 	switch e.operation.kind {
-	case opRecord, opClaim, opAdopt, opForget, opForgetComponent:
+	case opRecord, opClaim, opAdopt, opForget, opForgetComponent, opTakeVolume, opKeepVolume:
 		return graft.ErrorCode(e.err) == graft.CodeUnavailable
 	}
 	return false

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -38,6 +39,7 @@ type harness struct {
 	store   *store.Store
 	driver  *fake.Driver
 	catalog catalog
+	log     *slog.Logger // of engines that are started from now on; nil: none
 	engine  *engine.Engine
 	cancel  context.CancelFunc
 	ended   chan struct{}
@@ -110,14 +112,7 @@ func ramDir(t *testing.T) (dir string, remove func()) {
 
 func (h *harness) start() {
 	h.t.Helper()
-	e, err := engine.New(engine.Options{
-		Store: h.store, Driver: h.driver, Catalog: h.catalog, Plane: graft.PlaneCluster,
-		Project: "cluster_orchestrator", Network: "oakestra",
-		IDLabel: driver.AddonIDLabel, ServiceLabel: driver.ServiceNameLabel,
-	})
-	if err != nil {
-		h.t.Fatal(err)
-	}
+	e := h.another(h.catalog)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -127,6 +122,20 @@ func (h *harness) start() {
 		}
 	}()
 	h.engine, h.cancel, h.ended = e, cancel, ended
+}
+
+// another returns an engine of the same site, which does not run.
+func (h *harness) another(catalog graft.Catalog) *engine.Engine {
+	h.t.Helper()
+	e, err := engine.New(engine.Options{
+		Store: h.store, Driver: h.driver, Catalog: catalog, Plane: graft.PlaneCluster,
+		Project: "cluster_orchestrator", Network: "oakestra",
+		IDLabel: driver.AddonIDLabel, ServiceLabel: driver.ServiceNameLabel, Log: h.log,
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return e
 }
 
 func (h *harness) stop() {
@@ -198,7 +207,7 @@ func (h *harness) awaitThat(id, what string, is func(*graft.Installation) bool) 
 
 func (h *harness) delete(id string) {
 	h.t.Helper()
-	inst, err := h.engine.Delete(context.Background(), id)
+	inst, err := h.engine.Delete(context.Background(), id, false)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -206,7 +215,7 @@ func (h *harness) delete(id string) {
 		return
 	}
 	h.await(id, graft.StatusDisabled)
-	if inst, err = h.engine.Delete(context.Background(), id); err != nil || inst != nil {
+	if inst, err = h.engine.Delete(context.Background(), id, false); err != nil || inst != nil {
 		h.t.Fatalf("the disabled installation was not removed: %v, %v", inst, err)
 	}
 }
@@ -239,6 +248,11 @@ func (h *harness) nothingLeft(before *driver.Snapshot) {
 	}
 	if swaps, err := h.store.Swaps(context.Background()); err != nil || len(swaps) > 0 {
 		h.t.Errorf("swaps left in the store: %v, %v", swaps, err)
+	}
+	for _, kept := range h.kept() {
+		if kept.Owner != "" {
+			h.t.Errorf("volume %s belongs to %s, which is gone", kept.Name, kept.Owner)
+		}
 	}
 }
 

@@ -12,13 +12,13 @@ import (
 
 // Install makes an approved addon an installation of this orchestrator and
 // returns it at once; the engine does the rest. Errors: CodeExists when it is
-// installed, CodeNotFound, CodeRefused when another addon is in the place of a
+// installed, CodeConflict when an installation may come back to it, CodeNotFound, CodeRefused when another addon is in the place of a
 // component, CodeConsent when it needs more consent than the request has,
 // CodeForbidden when the policy denies what it may do, CodeConflict when it can't
 // be installed here or the plan is not the one that was agreed to, and those of
 // the catalogue.
 func (e *Engine) Install(ctx context.Context, request graft.InstallRequest) (*graft.Installation, error) {
-	if err := e.notInstalled(ctx, request.MarketplaceID, ""); err != nil {
+	if err := e.store.MayRun(ctx, "", request.MarketplaceID); err != nil {
 		return nil, err
 	}
 	inst, err := e.prepare(ctx, request)
@@ -40,14 +40,24 @@ func (e *Engine) Install(ctx context.Context, request graft.InstallRequest) (*gr
 	if err := e.mayBegin(ctx, w, inst, request); err != nil {
 		return nil, err
 	}
-	if err := e.store.CreateInstallation(ctx, inst); err != nil {
+	if err := e.create(ctx, inst); err != nil {
 		return nil, err
+	}
+	return inst, nil
+}
+
+// create writes an installation down that the engine is to begin with.
+func (e *Engine) create(ctx context.Context, inst *graft.Installation) error {
+	e.specs.RLock()
+	defer e.specs.RUnlock()
+	if err := e.store.CreateInstallation(ctx, inst); err != nil {
+		return err
 	}
 	e.log.Info("installation created", "addon", inst.Name, "installation", inst.ID)
 	e.note(graft.Event{Type: graft.EventInstalled, Message: "addon " + inst.Name + " is to be installed",
 		InstallationID: inst.ID, Addon: inst.Name, Status: inst.Status})
 	e.poke()
-	return inst, nil
+	return nil
 }
 
 // mayBegin returns why an installation must not even begin: it would take from
@@ -74,7 +84,7 @@ func (e *Engine) mayBegin(ctx context.Context, w *world, inst *graft.Installatio
 
 // PlanInstall returns what Install would lead to, and changes nothing.
 func (e *Engine) PlanInstall(ctx context.Context, request graft.InstallRequest) (*graft.Plan, error) {
-	if err := e.notInstalled(ctx, request.MarketplaceID, ""); err != nil {
+	if err := e.store.MayRun(ctx, "", request.MarketplaceID); err != nil {
 		return nil, err
 	}
 	inst, err := e.prepare(ctx, request)
@@ -99,29 +109,15 @@ func (e *Engine) PlanInstall(ctx context.Context, request graft.InstallRequest) 
 	return answer, nil
 }
 
-// notInstalled fails if a version of an addon is installed, or may come back to
-// another installation than that of the id.
-func (e *Engine) notInstalled(ctx context.Context, marketplaceID, id string) error {
-	installs, err := e.store.Installations(ctx)
-	if err != nil {
-		return err
-	}
-	for i := range installs {
-		previous := installs[i].Previous
-		same := installs[i].MarketplaceID == marketplaceID ||
-			previous != nil && previous.MarketplaceID == marketplaceID && installs[i].ID != id
-		if same && installs[i].Desired != graft.DesiredRemoved {
-			return graft.Errorf(graft.CodeExists, "Addon with marketplace-id - %s already exists.", marketplaceID)
-		}
-	}
-	return nil
-}
-
 // prepare turns an addon of the catalogue into an installation that is not
 // stored yet.
 func (e *Engine) prepare(ctx context.Context, request graft.InstallRequest) (*graft.Installation, error) {
 	addon, err := e.catalog.Addon(ctx, request.MarketplaceID)
 	if err != nil {
+		if graft.ErrorCode(err) != graft.CodeNotFound && ctx.Err() == nil {
+			// Who asked is told no cause, as it may tell of the inside.
+			e.log.WarnContext(ctx, "the marketplace gives no addons", "id", request.MarketplaceID, "error", err)
+		}
 		return nil, err
 	}
 	if err := e.installable(ctx, addon); err != nil {

@@ -24,12 +24,17 @@ func keptOf(logs, service string) []string {
 	return lines
 }
 
+// lastLinesTime bounds how long the last lines are waited for. They are gone with
+// their container, and a busy Docker takes more than two seconds; but a component that
+// comes back waits for them, too.
+const lastLinesTime = 5 * time.Second
+
 // lastLines returns the last lines of services that failed, as far as they can
 // be had: logs are a help, and their absence must not keep a status from being
 // written. Lines that were kept before stay for those services whose containers
 // are gone or have written nothing, unless they run.
 func (e *Engine) lastLines(ctx context.Context, w *world, inst *graft.Installation, failed []string) string {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, lastLinesTime)
 	defer cancel()
 	containers := w.containersOf(inst.ID)
 	var out strings.Builder

@@ -88,6 +88,7 @@ func (e *Engine) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := e.driver.Watch(ctx, time.Time{}, func() {
 			delay = firstRetry
+			e.watches.Works(ctx, "the runtime's events are heard again")
 			e.poke()
 		}, func(event driver.Event) {
 			if e.observer.note(event) {
@@ -99,7 +100,8 @@ func (e *Engine) watch(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		e.log.Warn("the runtime's event stream ended", "error", err, "again_in", delay)
+		e.observer.away.Add(1)
+		e.watches.Failed(ctx, "the runtime's event stream ended", err)
 		timer := time.NewTimer(delay)
 		select {
 		case <-timer.C:
@@ -113,11 +115,16 @@ func (e *Engine) watch(ctx context.Context) {
 
 // world looks at everything. It fails rather than show a part.
 func (e *Engine) world(ctx context.Context) (*world, error) {
-	installs, err := e.store.Installations(ctx)
+	installs, err := e.installs(ctx)
 	if err != nil {
 		return nil, err
 	}
 	swaps, err := e.store.Swaps(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// After the installations: one that is gone has written down by then what it kept.
+	kept, err := e.store.KeptVolumes(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +135,7 @@ func (e *Engine) world(ctx context.Context) (*world, error) {
 		return nil, err
 	}
 	w := &world{
-		settings: e.settings, snapshot: snapshot, swaps: swaps, installs: installs,
+		settings: e.settings, snapshot: snapshot, swaps: swaps, kept: kept, installs: installs,
 		gated: e.observer.gates(), resting: e.observer.budget.resting(time.Now()), rested: e.observer.budget.rested(time.Now()), making: e.observer.unfinished(), pulling: e.pulling(), probes: e.observer.prober.reasons(), records: map[string]*driver.Container{},
 	}
 	for i := range swaps {
@@ -137,6 +144,20 @@ func (e *Engine) world(ctx context.Context) (*world, error) {
 		}
 	}
 	return w, nil
+}
+
+// installsTime bounds how long a database that hangs keeps everybody from changing
+// anything.
+const installsTime = 10 * time.Second
+
+// installs returns the installations, and none of which it was not told yet that it
+// is to be so.
+func (e *Engine) installs(ctx context.Context) ([]graft.Installation, error) {
+	ctx, cancel := context.WithTimeout(ctx, installsTime)
+	defer cancel()
+	e.specs.Lock()
+	defer e.specs.Unlock()
+	return e.store.Installations(ctx)
 }
 
 // reconcile compares every installation with what there is, and returns when to
@@ -149,11 +170,12 @@ func (e *Engine) reconcile(ctx context.Context) time.Time {
 	w, err := e.world(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
-			e.log.Warn("nothing is planned while not everything can be observed", "error", err)
+			e.looks.Failed(ctx, "nothing is planned while not everything can be observed", err)
 			e.noteAway(ctx, err)
 		}
 		return time.Now().Add(min(e.resync, 5*time.Second))
 	}
+	e.looks.Works(ctx, "everything can be observed again")
 	if e.sweep(ctx, w, busy, held) {
 		e.poke() // what was seen is true no more
 		return next

@@ -157,7 +157,7 @@ func (m *metrics) makeRuntime(f promauto.Factory) {
 	})
 	m.installs = f.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "graft_installations",
-		Help: "Installations that nobody asked to remove, by status.",
+		Help: "Installations that users see, by status.",
 	}, []string{"status"})
 	m.pulledBytes = f.NewCounter(prometheus.CounterOpts{
 		Name: "graft_images_pulled_bytes_total",
@@ -223,7 +223,7 @@ func (m *metrics) installationsSeen(installs []graft.Installation) {
 		graft.StatusFailed: 0, graft.StatusDisabling: 0, graft.StatusDisabled: 0,
 	}
 	for i := range installs {
-		if installs[i].Desired != graft.DesiredRemoved {
+		if !unseen(&installs[i]) {
 			counts[installs[i].Status]++
 		}
 	}

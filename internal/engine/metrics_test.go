@@ -84,7 +84,7 @@ func TestRuntimeMetrics(t *testing.T) {
 	m.eventHappened(graft.EventRuntime)
 	m.reconciled(40 * time.Millisecond)
 	m.swapped(swapBack, graft.SwapWarm, 180*time.Millisecond)
-	holds(t, reg, "graft_installations", `# HELP graft_installations Installations that nobody asked to remove, by status.
+	holds(t, reg, "graft_installations", `# HELP graft_installations Installations that users see, by status.
 # TYPE graft_installations gauge
 graft_installations{status="active"} 1
 graft_installations{status="disabled"} 0

@@ -24,7 +24,8 @@ type model struct {
 	h      *harness
 	ctx    context.Context
 	before *driver.Snapshot
-	ids    [addons]string // of the installations; empty: not installed
+	ids    [addons]string    // of the installations; empty: not installed
+	data   map[string]string // volumes whose data must be there: the installation that each was made for
 
 	others []string // containers that have ports which addons want
 
@@ -38,7 +39,7 @@ type model struct {
 }
 
 func newModel(h *harness) *model {
-	m := &model{h: h, ctx: context.Background(), gone: map[string]bool{}}
+	m := &model{h: h, ctx: context.Background(), gone: map[string]bool{}, data: map[string]string{}}
 	for _, c := range modelComponents() {
 		h.driver.AddContainer(c)
 	}
@@ -116,11 +117,11 @@ func (m *model) patient(call func(ctx context.Context) error) error {
 	return err
 }
 
-func (m *model) install(addon int) error {
+func (m *model) install(addon int, descriptor string) error {
 	if m.ids[addon] != "" {
 		return nil
 	}
-	request := graft.InstallRequest{MarketplaceID: m.h.publish(modelAddon(addon)), Supersede: addon == top}
+	request := graft.InstallRequest{MarketplaceID: m.h.publish(descriptor), Supersede: addon == top}
 	err := m.patient(func(ctx context.Context) error {
 		inst, err := m.h.engine.Install(ctx, request)
 		if err == nil {
@@ -162,8 +163,9 @@ func (m *model) want(addon int, desired graft.DesiredState) error {
 	})
 }
 
-// uninstall disables an installation, waits for that, and removes it.
-func (m *model) uninstall(addon int) error {
+// uninstall disables an installation, waits for that, and removes it, with its data
+// or without.
+func (m *model) uninstall(addon int, keepData bool) error {
 	id := m.ids[addon]
 	if id == "" {
 		return nil
@@ -181,8 +183,11 @@ func (m *model) uninstall(addon int) error {
 			continue
 		}
 		m.ids[addon] = ""
+		if err := m.noteData(id, keepData); err != nil {
+			return err
+		}
 		return m.patient(func(ctx context.Context) error {
-			_, err := m.h.engine.Delete(ctx, id)
+			_, err := m.h.engine.Delete(ctx, id, keepData)
 			return err
 		})
 	}
@@ -213,15 +218,13 @@ type seen struct {
 	*driver.Snapshot
 	swaps    []store.Swap
 	installs []graft.Installation
+	kept     []store.KeptVolume
 }
 
 // wrong is what is not as it should be when the engine has settled.
 func (m *model) wrong() string {
-	s := &seen{Snapshot: m.snapshot()}
-	var err, readErr error
-	s.swaps, err = m.h.store.Swaps(m.ctx)
-	s.installs, readErr = m.h.store.Installations(m.ctx)
-	if err := errors.Join(err, readErr); err != nil {
+	s, err := m.see()
+	if err != nil {
 		return err.Error()
 	}
 	m.mu.Lock()
@@ -238,7 +241,19 @@ func (m *model) wrong() string {
 			return wrong
 		}
 	}
+	if wrong := m.lost(s); wrong != "" {
+		return wrong
+	}
 	return s.unexplained()
+}
+
+func (m *model) see() (*seen, error) {
+	s := &seen{Snapshot: m.snapshot()}
+	var err, readErr, keptErr error
+	s.swaps, err = m.h.store.Swaps(m.ctx)
+	s.installs, readErr = m.h.store.Installations(m.ctx)
+	s.kept, keptErr = m.h.store.KeptVolumes(m.ctx)
+	return s, errors.Join(err, readErr, keptErr)
 }
 
 // unexplained is something of the engine's that nothing explains.
@@ -265,7 +280,7 @@ func (s *seen) unexplained() string {
 		}
 	}
 	for _, v := range s.Volumes {
-		if s.installation(v.Labels) == nil {
+		if s.ownerOf(&v) == "" {
 			return fmt.Sprintf("volume %s is there for nobody", v.Name)
 		}
 	}

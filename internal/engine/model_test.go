@@ -112,7 +112,7 @@ func (s step) String() string {
 		text += " " + componentOf(s.addon)
 	case "fault":
 		text += fmt.Sprintf(" %s at call %d", faults()[s.fault].name, s.n)
-	case "upgrade":
+	case "upgrade", "install anew":
 		text += fmt.Sprintf(" %d to version %d", s.addon, s.n%versions)
 	case "exit":
 		text += fmt.Sprintf(" %d %d times", s.addon, s.n)
@@ -128,7 +128,7 @@ func (s step) String() string {
 func drawStep(t *rapid.T) step {
 	s := step{
 		what: rapid.SampledFrom([]string{
-			"install", "install", "install", "install", "disable", "disable", "enable", "enable", "uninstall", "exit", "unhealthy",
+			"install", "install", "install", "install", "disable", "disable", "enable", "enable", "uninstall", "uninstall, keep data", "uninstall at once", "uninstall at once, keep data", "install anew", "exit", "unhealthy",
 			"upgrade", "upgrade", "upgrade",
 			"remove container", "prune", "restart daemon", "restart engine", "away", "start aside", "compose up", "rename",
 			"image gone", "image back", "port taken", "port freed", "fault", "fault", "fault",
@@ -162,11 +162,14 @@ func (m *model) tell(story []step) error {
 	m.mu.Unlock()
 	m.freePorts()
 	for addon := range addons {
-		if err := m.uninstall(addon); err != nil {
+		if err := m.uninstall(addon, false); err != nil {
 			return m.failed(story, len(story), err)
 		}
 	}
 	if err := m.settle(); err != nil {
+		return m.failed(story, len(story), err)
+	}
+	if err := m.removeKept(); err != nil {
 		return m.failed(story, len(story), err)
 	}
 	if diff := m.difference(); diff != "" {
@@ -194,13 +197,24 @@ func (m *model) do(s step) error {
 	d := m.h.driver
 	switch s.what {
 	case "install":
-		return m.install(s.addon)
+		return m.install(s.addon, modelAddon(s.addon))
 	case "disable":
 		return m.want(s.addon, graft.DesiredDisabled)
 	case "enable":
 		return m.want(s.addon, graft.DesiredEnabled)
 	case "uninstall":
-		return m.uninstall(s.addon)
+		return m.uninstall(s.addon, false)
+	case "uninstall, keep data":
+		return m.uninstall(s.addon, true)
+	case "uninstall at once":
+		return m.uninstallAtOnce(s.addon, false)
+	case "uninstall at once, keep data":
+		return m.uninstallAtOnce(s.addon, true)
+	case "install anew": // on the data that it had
+		if err := m.uninstall(s.addon, true); err != nil {
+			return err
+		}
+		return m.install(s.addon, modelVersion(s.addon, s.n%versions))
 	case "upgrade":
 		return m.upgrade(s.addon, s.n%versions)
 	case "exit":

@@ -72,6 +72,13 @@ func incomingName(name, installationID string) string {
 	return name + incomingInfix + installationID[max(0, len(installationID)-8):]
 }
 
+// isIncoming is whether a container is that of a plugin that does not have the
+// component's name. It says so by itself: its swap may have been written down after
+// the swaps were read.
+func isIncoming(c *driver.Container) bool {
+	return c.Labels[driver.ComponentLabel] != "" && strings.Contains(c.Name, incomingInfix)
+}
+
 // asideName is what a component is called once it was told to stop, standbyName
 // while it runs on without a name on its networks.
 func asideName(name, id string) string   { return name + asideInfix + short(id) }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/graftplatform/graft"
@@ -25,6 +26,8 @@ type observer struct {
 	gated    map[string]string    // containers, by id: the networks on which they passed the gate of a swap
 	created  map[string]time.Time // containers, by id: when they were first seen, not started yet
 	looks    *looks
+	// away counts how often the runtime went away: what ran may have ended with it.
+	away atomic.Int64
 }
 
 func newObserver(d driver.Driver, engineID string, p *prober, b *budget) *observer {

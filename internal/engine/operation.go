@@ -19,6 +19,7 @@ const (
 	opPull            kind = "pull"
 	opCreateNetwork   kind = "create network"
 	opCreateVolume    kind = "create volume"
+	opTakeVolume      kind = "take over volume"
 	opRecord          kind = "write down component"
 	opClaim           kind = "claim component"
 	opCreate          kind = "create container"
@@ -38,6 +39,7 @@ const (
 	opForgetComponent kind = "forget component"
 	opRemoveNetwork   kind = "remove network"
 	opRemoveVolume    kind = "remove volume"
+	opKeepVolume      kind = "keep volume"
 	opForget          kind = "forget installation"
 )
 
@@ -85,6 +87,7 @@ type operation struct {
 	container *driver.ContainerSpec
 	network   *driver.NetworkSpec
 	volume    *driver.VolumeSpec
+	kept      *store.KeptVolume
 	swap      *store.Swap
 }
 

@@ -85,6 +85,7 @@ func (e *Engine) operate(ctx context.Context, inst *graft.Installation, p *plan)
 	x := &executor{
 		driver: e.driver, observer: e.observer, store: e.store, changed: e.changed,
 		limits: e.limits, hush: e.hush, log: log, report: r,
+		away: e.observer.away.Load(),
 	}
 	err := x.run(ctx, p)
 	e.judge(ctx, inst, p, x.failures, err)
@@ -290,12 +291,18 @@ func (e *Engine) giveUp(ctx context.Context, inst *graft.Installation, details *
 	if err := e.write(ctx, inst, status, details, logs); err != nil {
 		return err
 	}
+	e.over(inst.ID)
+	return nil
+}
+
+// over forgets the failures of what has come to its end, whichever that is, and looks
+// at what is next.
+func (e *Engine) over(id string) {
 	e.mu.Lock()
-	delete(e.failures, inst.ID)
-	delete(e.paused, inst.ID) // that was of its repairs
+	delete(e.failures, id)
+	delete(e.paused, id) // that was of its repairs
 	e.mu.Unlock()
 	e.poke()
-	return nil
 }
 
 // noteFailure counts a failure and sets when to try again.
@@ -327,8 +334,8 @@ const sameAgain = 10 * time.Second
 func (e *Engine) noteSuccess(inst *graft.Installation, p *plan) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if inst.Desired == graft.DesiredRemoved {
-		delete(e.failures, inst.ID) // it is forgotten
+	if p.forgets() {
+		delete(e.failures, inst.ID)
 		delete(e.pulled, inst.ID)
 		return
 	}

@@ -168,7 +168,7 @@ func (p *plan) before(w *world, v *want) []int {
 	var before []int
 	for i := range p.operations {
 		o := &p.operations[i]
-		shared := o.group == "" && (o.kind == opCreateNetwork || o.kind == opCreateVolume) || o.kind == opPull
+		shared := o.group == "" && (o.kind == opCreateNetwork || o.kind == opCreateVolume || o.kind == opTakeVolume) || o.kind == opPull
 		if o.group == v.service.Name || shared && uses[o.target] {
 			before = append(before, i)
 		}

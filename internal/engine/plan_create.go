@@ -31,7 +31,10 @@ func (p *plan) prepare(w *world, wants []*want) {
 	p.createNetworks(w, needed)
 	for _, volume := range inst.AllVolumes() {
 		name := w.volumeName(inst, volume.Name)
-		if w.volume(name) != nil {
+		if found := w.volume(name); found != nil {
+			if w.mayTakeOver(inst, found) {
+				p.takeVolume(w, found)
+			}
 			continue
 		}
 		labels := w.settings.ownerLabels(inst.ID)

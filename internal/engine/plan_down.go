@@ -55,8 +55,8 @@ func (p *plan) remove(inst *graft.Installation, containers []*driver.Container, 
 	}
 }
 
-// removeResources adds the removal of networks, of volumes when their data is
-// not wanted any more, and of the installation itself.
+// removeResources adds the removal of networks, what becomes of volumes, and the
+// removal of the installation itself.
 func (p *plan) removeResources(w *world, cause string) {
 	inst := p.installation
 	after := p.all()
@@ -65,16 +65,15 @@ func (p *plan) removeResources(w *world, cause string) {
 			p.add(operation{kind: opRemoveNetwork, target: n.Name, id: n.ID, cause: cause, after: after})
 		}
 	}
-	if removesVolumes(inst) {
-		for _, v := range w.snapshot.Volumes {
-			if w.owned(v.Labels, inst.ID) {
-				p.add(operation{kind: opRemoveVolume, target: v.Name, cause: cause, after: after})
-			}
-		}
-	}
+	p.endVolumes(w, cause, after)
 	if inst.Desired == graft.DesiredRemoved {
 		p.add(operation{kind: opForget, target: inst.Name, cause: cause, after: p.all()})
 	}
+}
+
+// forgets is whether nothing is left of the installation after the plan.
+func (p *plan) forgets() bool {
+	return slices.ContainsFunc(p.operations, func(o operation) bool { return o.kind == opForget })
 }
 
 // lastOnNetwork is whether the orchestrator's network was made by this engine,
@@ -92,12 +91,6 @@ func (w *world) lastOnNetwork(inst *graft.Installation, n driver.Network) bool {
 		return !w.owned(c.Labels, inst.ID) &&
 			slices.ContainsFunc(c.Endpoints, func(e driver.Endpoint) bool { return e.Network == n.Name })
 	})
-}
-
-// removesVolumes is whether an installation's data may go: it is uninstalled, or
-// its first start failed and nothing of it may stay behind.
-func removesVolumes(inst *graft.Installation) bool {
-	return inst.Desired == graft.DesiredRemoved || (inst.Desired == graft.DesiredEnabled && !inst.Activated)
 }
 
 func downCause(inst *graft.Installation) string {

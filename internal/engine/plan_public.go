@@ -22,6 +22,7 @@ func (p *plan) public() *graft.Plan {
 		Operations:     []graft.Operation{},
 		Images:         p.images(),
 		Swaps:          append([]graft.PlannedSwap{}, p.swaps...),
+		Volumes:        p.volumes(),
 		Conflicts:      []graft.PlannedConflict{},
 		Refusal:        p.refusal,
 		Rights:         append([]graft.Right{}, p.installation.Rights...),
@@ -141,8 +142,8 @@ func (o *operation) facts(installationID string) operationFacts {
 	return f
 }
 
-// text is the plan for people: what it amounts to, what is in the way, then one
-// operation a line.
+// text is the plan for people: what it amounts to, what is in the way, what is to
+// be known, then one operation a line.
 func (p *plan) text(out *graft.Plan) string {
 	var b strings.Builder
 	if len(p.operations) > 0 && p.refusal == "" {
@@ -152,6 +153,9 @@ func (p *plan) text(out *graft.Plan) string {
 		if c.Text != p.refusal {
 			fmt.Fprintf(&b, "conflict: %s\n", c.Text)
 		}
+	}
+	for _, warning := range out.Warnings {
+		fmt.Fprintf(&b, "warning: %s\n", warning)
 	}
 	return b.String() + p.String()
 }
@@ -181,6 +185,15 @@ func (p *plan) summary(out *graft.Plan) string {
 	}
 	if removed := count(opRemove); removed > 0 {
 		parts = append(parts, "removes "+counted(removed, "container"))
+	}
+	if taken := count(opTakeVolume); taken > 0 {
+		parts = append(parts, "takes over the data in "+counted(taken, "volume"))
+	}
+	if kept := count(opKeepVolume); kept > 0 {
+		parts = append(parts, "keeps the data in "+counted(kept, "volume"))
+	}
+	if lost := count(opRemoveVolume); lost > 0 {
+		parts = append(parts, "removes the data in "+counted(lost, "volume"))
 	}
 	if len(parts) == 0 {
 		parts = append(parts, counted(len(p.operations), "operation"))

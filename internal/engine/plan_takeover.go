@@ -30,7 +30,7 @@ func (w *world) chooseWayIn(inst *graft.Installation, v *want) error {
 		tried, reason = v.swap.Way, v.swap.Reason
 	}
 	v.way, v.reason = chooseWay(v.component, w.incumbent(inst, v), coming, tried, reason)
-	if v.way == graft.SwapStandby && v.current != nil && !w.inPlace(v.current, v.name) {
+	if v.way == graft.SwapStandby && v.current != nil && !w.wasInPlace(v.current, v.name) {
 		v.current = nil
 	}
 	return nil

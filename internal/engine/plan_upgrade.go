@@ -34,7 +34,13 @@ func (w *world) others(inst *graft.Installation, v *want) []*driver.Container {
 // not got into its place is of no use.
 func (w *world) leaves(inst *graft.Installation, v *want, c *driver.Container) bool {
 	return slices.ContainsFunc(w.others(inst, v), func(other *driver.Container) bool { return other.ID == c.ID }) &&
-		(v.component == nil || w.inPlace(c, v.name))
+		(v.component == nil || w.wasInPlace(c, v.name))
+}
+
+// wasInPlace is whether a plugin is in its component's place, or was until it made
+// room: what has not got there has another name.
+func (w *world) wasInPlace(c *driver.Container, name string) bool {
+	return w.inPlace(c, name) || c.Name == name || isOutgoing(c.Name)
 }
 
 // succeed lets a service's container start in the place of those of another

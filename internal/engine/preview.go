@@ -15,7 +15,7 @@ func (e *Engine) preview(ctx context.Context, w *world, inst *graft.Installation
 	p := planFor(w, inst)
 	out := p.public()
 	if wantsUp(inst) {
-		out.Conflicts = w.conflicts(inst)
+		out.Conflicts, out.Warnings = w.conflicts(inst), w.differing(inst)
 	}
 	if taken != nil {
 		out.Conflicts = append(out.Conflicts, w.hostConflicts(p, taken)...)

@@ -158,7 +158,7 @@ func (r *report) over(outcome graft.Outcome, took time.Duration, err error) {
 	forgotten := r.forgotten
 	r.mu.Unlock()
 	if forgotten { // nothing comes after that
-		r.engine.note(r.event(graft.EventRemoved, "addon "+r.inst.Name+" is uninstalled"))
+		r.engine.note(r.event(graft.EventRemoved, "addon "+r.inst.Name+" is uninstalled"+andKept(r.inst)))
 	}
 }
 

@@ -23,6 +23,12 @@ func (e *Engine) revive(ctx context.Context, w *world, inst *graft.Installation)
 	if inst.Desired != graft.DesiredEnabled || !gaveUp(inst) {
 		return time.Time{}
 	}
+	if u := inst.Details.Upgrade; mayGoBack(inst) && u != nil { // somebody had installed the version before
+		if e.store.MayRun(ctx, inst.ID, inst.Previous.MarketplaceID) != nil {
+			return time.Time{}
+		}
+		return again(e.goBack(ctx, inst, u.Reason, u.Logs))
+	}
 	switch at := inst.Details.RetryAt; {
 	case at != nil && time.Now().Before(*at):
 		return *at

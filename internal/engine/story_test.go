@@ -56,6 +56,10 @@ func stories() []story {
 		{name: "bad upgrade", component: schedulerComponent(), tell: lifeOfABadVersion, way: graft.SwapWarm, images: map[string]fake.Behaviour{
 			imageOf("bad"): {ExitAfter: time.Second, ExitCode: 3, Output: "no\n"},
 		}},
+		{name: "kept data", component: schedulerComponent(), tell: lifeOfKeptData, way: graft.SwapWarm},
+		{name: "kept data and a bad one", component: schedulerComponent(), tell: lifeOfDataAndABadOne, way: graft.SwapWarm, images: map[string]fake.Behaviour{
+			imageOf("bad"): {ExitAfter: time.Second, ExitCode: 3, Output: "no\n"},
+		}},
 	}
 }
 
@@ -87,7 +91,7 @@ func lifeOfTwoVersions(u *user) {
 	u.upgradeTo(id, secondVersion)
 	u.ends(id, graft.OutcomeDone)
 	u.runs(id, "p2", "w2", "s", "f")
-	u.remove(id)
+	u.uninstall(id, false)
 }
 
 // lifeOfABadVersion is that of one that goes to a version which does not come up.
@@ -97,7 +101,7 @@ func lifeOfABadVersion(u *user) {
 	u.upgradeTo(id, thirdVersion)
 	u.ends(id, graft.OutcomeRestored)
 	u.runs(id, "p1", "w1", "s", "g")
-	u.remove(id)
+	u.uninstall(id, false)
 }
 
 // supersede is that of a plugin on top of another one.
@@ -106,7 +110,7 @@ func supersede(u *user) {
 	u.up(first)
 	second := u.install(topAddon, true)
 	u.up(second)
-	u.remove(second)
+	u.uninstall(second, false)
 	time.Sleep(callLimit) // of the bubble: the first one may still be at it
 	u.up(first)
 	u.remove(first)
@@ -351,7 +355,15 @@ func (u *user) remove(id string) {
 	u.t.Helper()
 	u.want(id, graft.DesiredDisabled)
 	u.awaitStatus(id, graft.StatusDisabled)
-	u.setStored(id, graft.DesiredRemoved, graft.StatusDisabled)
+	u.uninstall(id, false)
+}
+
+// uninstall is remove as one wish, for which nothing needs to be disabled before.
+func (u *user) uninstall(id string, keepData bool) {
+	u.t.Helper()
+	if _, err := u.store.Remove(context.Background(), id, keepData); err != nil {
+		u.t.Fatal(err)
+	}
 	u.awaitStatus(id, "")
 }
 
@@ -368,13 +380,4 @@ func (u *user) ways() (in []graft.SwapWay) {
 		}
 	}
 	return in
-}
-
-// setStored changes the spec in the store itself, as the engine may be another
-// one by the time.
-func (h *harness) setStored(id string, desired graft.DesiredState, status graft.InstallationStatus) {
-	h.t.Helper()
-	if _, err := h.store.SetDesired(context.Background(), id, desired, status); err != nil {
-		h.t.Fatal(err)
-	}
 }

@@ -99,6 +99,28 @@ func TestStandbyBothWays(t *testing.T) {
 	})
 }
 
+// A plugin whose container ends because the runtime was killed has not failed.
+func TestRuntimeKilledDuringTheGate(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		h.driver.AddContainer(schedulerComponent())
+		id := h.install(pluginAddon).ID
+		h.awaitThat(id, "waiting in the component's place", func(i *graft.Installation) bool {
+			moved := slices.ContainsFunc(h.events(id), func(e graft.Event) bool { return e.Type == graft.EventSwapped })
+			return moved && strings.HasPrefix(i.Details.Step, "wait for")
+		})
+		synctest.Wait() // who looks just then may see the end before anybody knows of its cause
+		h.driver.KillDaemon()
+		h.await(id, graft.StatusActive)
+		for _, e := range h.events(id) {
+			if e.Outcome == graft.OutcomeRestored {
+				t.Errorf("it was given up: %+v", e)
+			}
+		}
+		h.answers(id)
+	})
+}
+
 // A plugin that runs nowhere leaves the component as it was: not even started
 // again.
 func TestPluginThatRunsNowhere(t *testing.T) {
@@ -183,7 +205,7 @@ func TestStopInTheMiddleOfASwap(t *testing.T) {
 		h.start()
 		h.await(id, graft.StatusActive)
 		stopAt("remove")
-		if _, err := h.engine.Delete(context.Background(), id); err != nil {
+		if _, err := h.engine.Delete(context.Background(), id, false); err != nil {
 			t.Fatal(err)
 		}
 		release()

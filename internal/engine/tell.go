@@ -88,7 +88,7 @@ func (e *Engine) noteTakenBack(inst *graft.Installation, details *graft.StatusDe
 	case graft.OutcomeRestored:
 		log.Warn("what failed has been taken back")
 	case graft.OutcomeNotRestored:
-		log.Error("a component can't be put back; somebody has to look")
+		log.Error("a component can't be put back, or something can't be removed; somebody has to look")
 	default:
 		return false
 	}

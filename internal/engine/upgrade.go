@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/store"
 )
 
 // Upgrade makes another version of its addon, be it newer or older, the one that
@@ -70,7 +71,13 @@ func (e *Engine) prepareUpgrade(ctx context.Context, id string, request graft.In
 	if err != nil {
 		return nil, err
 	}
-	if err := e.notInstalled(ctx, request.MarketplaceID, id); err != nil {
+	if from.Desired == graft.DesiredRemoved {
+		return nil, store.BeingRemoved(from.Name)
+	}
+	if from.MarketplaceID == request.MarketplaceID {
+		return nil, graft.Errorf(graft.CodeExists, "Addon with marketplace-id - %s already exists.", request.MarketplaceID)
+	}
+	if err := e.store.MayRun(ctx, id, request.MarketplaceID); err != nil {
 		return nil, err
 	}
 	version, err := e.prepare(ctx, request)
@@ -115,10 +122,10 @@ func (w *world) passesOn(to *graft.Installation) error {
 }
 
 // proven returns the version to which an installation goes back if the next one
-// does not come up: the last one that did, if it is to run. On its way back, it is
-// the one that comes back.
+// does not come up: the last one that did, if it is to run. On its way back, or as
+// long as it can't go back, it is the one that comes back.
 func proven(inst *graft.Installation) *graft.Pinned {
-	if gaveUp(inst) {
+	if gaveUp(inst) && !mayGoBack(inst) {
 		return nil
 	}
 	if inst.Previous != nil {
@@ -153,10 +160,7 @@ func (e *Engine) keep(ctx context.Context, w *world, inst *graft.Installation, r
 	if err := e.write(ctx, inst, a.status, &a.details, e.lastLines(ctx, w, inst, a.details.FailedServices)); err != nil {
 		return err
 	}
-	e.mu.Lock()
-	delete(e.failures, inst.ID)
-	e.mu.Unlock()
-	e.poke()
+	e.over(inst.ID)
 	return nil
 }
 
@@ -175,6 +179,8 @@ func failedUpgrade(inst *graft.Installation, reason, logs string) *graft.Upgrade
 
 // setVersion changes what an installation is to run.
 func (e *Engine) setVersion(ctx context.Context, from *graft.Installation, to, previous *graft.Pinned, details *graft.StatusDetails, why string) (*graft.Installation, error) {
+	e.specs.RLock()
+	defer e.specs.RUnlock()
 	inst, err := e.store.SetVersion(ctx, from.ID, from.Generation, to, previous, details)
 	if err != nil {
 		return nil, err
@@ -194,7 +200,11 @@ func (e *Engine) goBack(ctx context.Context, inst *graft.Installation, reason, l
 	if inst.Details != nil && inst.Details.Upgrade != nil {
 		ended = *inst.Details.Upgrade
 	}
-	ended.Reason, ended.Logs = reason, logs // the outcome is known once it is back
+	ended.Outcome, ended.Reason, ended.Logs = "", reason, logs // the outcome is known once it is back
+	taken := e.store.MayRun(ctx, inst.ID, inst.Previous.MarketplaceID)
+	if graft.ErrorCode(taken) == graft.CodeExists || graft.ErrorCode(taken) == graft.CodeConflict {
+		return e.stay(ctx, inst, ended, taken)
+	}
 	e.metrics.takenBack(purposeUpgrade, graft.OutcomeRestored)
 	_, err := e.setVersion(ctx, inst, inst.Previous, inst.Previous, &graft.StatusDetails{Upgrade: &ended, FailedServices: []string{}},
 		fmt.Sprintf("addon %s did not come up in version %s, and goes back to %s: %s", inst.Name, inst.Version, inst.Previous.Version, reason))
@@ -202,6 +212,29 @@ func (e *Engine) goBack(ctx context.Context, inst *graft.Installation, reason, l
 		e.log.Error("a version was not taken back", "installation", inst.ID, "error", err)
 	}
 	return err
+}
+
+// stay gives an upgrade up whose version before can't come back, as somebody has
+// installed that meanwhile. What failed is taken back, so that components answer
+// again; volumes stay. The version before comes back when it is free (revive).
+func (e *Engine) stay(ctx context.Context, inst *graft.Installation, ended graft.UpgradeStatus, taken error) error {
+	e.log.Error("a version can't be taken back; somebody has to look", "addon", inst.Name, "installation", inst.ID, "reason", taken)
+	e.metrics.takenBack(purposeUpgrade, graft.OutcomeNotRestored)
+	ended.Outcome = graft.OutcomeNotRestored
+	details := e.detailsOf(inst)
+	details.Step, details.Pulls, details.RetryAt = "", nil, nil
+	details.GaveUp, details.Waits, details.Upgrade = true, true, &ended
+	details.Reason = fmt.Sprintf("%s. The version that ran before can't come back, as it is another installation by now. Uninstall that one, and this one goes back by itself.",
+		strings.TrimSuffix(ended.Reason, "."))
+	if w, err := e.world(ctx); err == nil {
+		a := assess(w, inst, time.Now())
+		details.FailedServices, details.Services = a.details.FailedServices, a.details.Services
+	}
+	if err := e.write(ctx, inst, graft.StatusFailed, details, ended.Logs); err != nil {
+		return err
+	}
+	e.over(inst.ID)
+	return nil
 }
 
 // put makes an installation the one of its id that a plan sees.

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -177,4 +178,61 @@ func TestUpgradeSomebodyTakesTheNameMeanwhile(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Another addon is in the place of the plugin, of an upgrade that is under way or was
+// before somebody disabled the addon: it has not come up before it has had its turn.
+func TestUpgradeIsNotOverBeforeItsTurn(t *testing.T) {
+	t.Parallel()
+	for end, bad := range map[string]fake.Behaviour{
+		"exited with code 3": {ExitAfter: time.Second, ExitCode: 3}, "its health check fails": {HealthAfter: time.Second, Unhealthy: true},
+	} {
+		for _, disabled := range []bool{false, true} {
+			for _, neighbour := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s, disabled %v, neighbour %v", end, disabled, neighbour), func(t *testing.T) {
+					t.Parallel()
+					run(t, func(h *harness) {
+						h.driver.AddImage(imageOf("bad"), bad)
+						h.upgradeBelow(disabled, neighbour, end)
+					})
+				})
+			}
+		}
+	}
+}
+
+// upgradeBelow upgrades an addon to an image that fails once its plugin has its turn,
+// and checks that the version before comes back.
+func (h *harness) upgradeBelow(disabled, neighbour bool, end string) {
+	h.t.Helper()
+	version := func(version, plugin string) string {
+		services := []string{service("cluster_scheduler", plugin)}
+		if neighbour {
+			services = append(services, service("web", "w"))
+		}
+		return suite(version, services...)
+	}
+	h.driver.AddContainer(schedulerComponent())
+	inst := h.install(version("1.0.0", "p1"))
+	h.await(inst.ID, graft.StatusActive)
+	if disabled {
+		h.upgrade(inst.ID, version("2.0.0", "bad"))
+		h.disable(inst.ID)
+		h.await(inst.ID, graft.StatusDisabled)
+	}
+	top := h.supersede(topAddon)
+	h.await(top, graft.StatusActive)
+	if disabled {
+		h.enable(inst.ID)
+	} else {
+		h.upgrade(inst.ID, version("2.0.0", "bad"))
+	}
+	h.superseded(inst.ID)
+	h.delete(top)
+	got := h.over(inst.ID)
+	h.is(got, "1.0.0", graft.StatusActive, graft.OutcomeRestored)
+	if u := got.Details.Upgrade; u == nil || !strings.HasSuffix(u.Reason, end) {
+		h.t.Errorf("the upgrade is %+v", u)
+	}
+	h.answers(inst.ID)
 }

@@ -248,3 +248,25 @@ func TestUpgradeOfWhatIsPartiallyActive(t *testing.T) {
 		h.nothingLeft(before)
 	})
 }
+
+// The plugin of the version before stood by while the other one, which is unhealthy
+// and runs on, was in its place: it comes back as the container that it is.
+func TestUpgradeWayBackOfAPluginThatStoodBy(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		h.driver.AddImage(imageOf("sick"), fake.Behaviour{Unhealthy: true})
+		h.driver.AddContainer(schedulerComponent())
+		before := h.snapshot()
+		inst := h.install(suite("1.0.0", service("cluster_scheduler", "p1")))
+		h.await(inst.ID, graft.StatusActive)
+		first := h.ids(inst.ID)
+		h.upgrade(inst.ID, suite("2.0.0", service("cluster_scheduler", "sick", aliveCheck)))
+		h.is(h.over(inst.ID), "1.0.0", graft.StatusActive, graft.OutcomeRestored)
+		h.answers(inst.ID)
+		if now := h.ids(inst.ID); now["cluster_scheduler"] != first["cluster_scheduler"] {
+			t.Error("it is another container")
+		}
+		h.delete(inst.ID)
+		h.nothingLeft(before)
+	})
+}

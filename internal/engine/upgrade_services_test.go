@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -161,5 +162,43 @@ func TestUpgradeThatPrefixesAName(t *testing.T) {
 		h.upgrade(inst.ID, suite("2.0.0", service("cluster_web", "w2")))
 		h.is(h.over(inst.ID), "2.0.0", graft.StatusActive, graft.OutcomeDone)
 		h.exactly(inst.ID, map[string]string{"web": "w2"})
+	})
+}
+
+// Docker answers no question about a container while it starts it again. Whoever
+// asked meanwhile has waited for as long as the gate lasts, and the container has
+// just begun.
+func TestUpgradeGateCountsFromWhenItRuns(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		const life, gate, pause = 80 * time.Millisecond, 90 * time.Millisecond, 100 * time.Millisecond
+		h.driver.AddImage(imageOf("bad"), fake.Behaviour{ExitAfter: life, ExitCode: 7})
+		inst := h.install(suite("1.0.0", service("web", "w1")))
+		h.await(inst.ID, graft.StatusActive)
+		started := make(chan struct{}, 1)
+		h.driver.AfterCall(func(op, _ string) error {
+			if op == "start" {
+				started <- struct{}{}
+			}
+			return nil
+		})
+		h.upgrade(inst.ID, suite("2.0.0", service("web", "bad", fmt.Sprintf(`"stable_for":%q`, gate))))
+		<-started
+		h.driver.AfterCall(nil)
+		h.stop()
+		time.Sleep(life + time.Millisecond)
+		again, looks := time.Now().Add(pause), atomic.Int32{}
+		h.driver.OnCall(func(op, _ string) error {
+			if op != "observe" {
+				return nil
+			}
+			if looks.Add(1) > 1 { // the first one sees that it ended
+				time.Sleep(time.Until(again)) // of the bubble
+			}
+			return nil
+		})
+		h.start()
+		h.is(h.over(inst.ID), "1.0.0", graft.StatusActive, graft.OutcomeRestored)
+		h.exactly(inst.ID, map[string]string{"web": "w1"})
 	})
 }

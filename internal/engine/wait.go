@@ -39,7 +39,7 @@ const lookAgain = 30 * time.Second
 // wait returns nil once a container is as it should be, and an error once it
 // can't become so any more.
 func (x *executor) wait(ctx context.Context, o *operation) error {
-	begin := time.Now()
+	since, life := time.Now(), time.Time{}
 	for {
 		changed := x.changed.C()
 		snapshot, err := x.observer.observe(ctx)
@@ -47,12 +47,22 @@ func (x *executor) wait(ctx context.Context, o *operation) error {
 			return err
 		}
 		c := (&world{snapshot: snapshot}).container(o.id)
-		reached, again, err := progress(c, o, begin, time.Now())
+		now := time.Now()
+		if c != nil && !c.StartedAt.Equal(life) {
+			// Docker says nothing about a container while it starts it: the answer may
+			// have come when all the time was over, and the container had just begun.
+			since, life = now, c.StartedAt
+		}
+		reached, again, err := progress(c, o, since, now)
 		if reached && o.until == untilStable {
 			x.observer.passed(c)
 		}
 		if err != nil && c != nil {
 			err = x.observer.explain(c, err)
+			if !c.Running() && x.observer.away.Load() != x.away {
+				// That tells nothing about the addon: the next plan starts it again.
+				err = graft.WrapError(graft.CodeUnavailable, err, "the container runtime went away meanwhile, and container %q ended", o.target)
+			}
 		}
 		if reached || err != nil {
 			return err
@@ -85,9 +95,10 @@ func drain(ctx context.Context) error {
 	}
 }
 
-// progress says whether a container has reached what is waited for, else when
-// to look again at the latest, or why it never will. It is pure.
-func progress(c *driver.Container, o *operation, begin, now time.Time) (bool, time.Duration, error) {
+// progress says whether a container has reached what is waited for, since it was
+// seen to live the life that it lives, else when to look again at the latest, or why
+// it never will. It is pure.
+func progress(c *driver.Container, o *operation, since, now time.Time) (bool, time.Duration, error) {
 	name := o.target
 	if c == nil {
 		return false, 0, graft.Errorf(graft.CodeConflict, "container %q is gone", name)
@@ -112,13 +123,13 @@ func progress(c *driver.Container, o *operation, begin, now time.Time) (bool, ti
 	case c.Health == "healthy" && !o.stays:
 		return true, 0, nil
 	case c.Health == "healthy": // it may have become so where it was before
-		left := o.stableFor - now.Sub(begin)
+		left := o.stableFor - now.Sub(since)
 		return left <= 0, left, nil
 	case c.Health == "starting":
 		return false, lookAgain, nil
 	case o.until == untilHealthy:
 		return false, 0, graft.Errorf(graft.CodeConflict, "container %q has no health check, and another service waits for it to be healthy", name)
 	}
-	left := o.stableFor - now.Sub(begin) // it may have run for long, but not where it is now
+	left := o.stableFor - now.Sub(since) // it may have run for long, but not where it is now
 	return left <= 0, left, nil
 }

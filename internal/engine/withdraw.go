@@ -73,7 +73,7 @@ func (w *world) outOfPlace(inst *graft.Installation, how graft.Withdrawal) []gra
 // isPlugin is whether a service has to do with a component, be it that it can't
 // replace it.
 func (w *world) isPlugin(inst *graft.Installation, v *want) bool {
-	return v.component != nil || w.swapOf(inst.ID, v.service.Name) != nil || w.component(v.service.Name) != nil
+	return v.component != nil || w.hasPlace(inst, v.service.Name)
 }
 
 // makeRoom withdraws plugins that do not stay up in their component's place. It
@@ -116,6 +116,9 @@ func (e *Engine) withdraw(ctx context.Context, w *world, inst *graft.Installatio
 	rest := slices.ContainsFunc(inst.Services, func(s graft.Service) bool {
 		return !slices.Contains(services, s.Name) && !withdrawn(inst, s.Name)
 	})
+	if mayGoBack(inst) { // it had to wait for its turn, and could not keep it
+		return e.goBack(ctx, inst, how.Reason, e.lastLines(ctx, w, inst, services))
+	}
 	if !rest {
 		details.Withdrawn, details.RetryAt = nil, how.RetryAt
 		if how.Blocked {

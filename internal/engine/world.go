@@ -17,6 +17,7 @@ type world struct {
 	settings Settings
 	snapshot *driver.Snapshot
 	swaps    []store.Swap
+	kept     []store.KeptVolume
 	installs []graft.Installation
 	own      map[string][]*driver.Container // this engine's containers by installation, once somebody asked
 	named    map[string][]*driver.Container // the containers by each name that they answer to, once somebody asked

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/outage"
 	"github.com/graftplatform/graft/internal/store"
 	"github.com/graftplatform/graft/internal/verify"
 )
@@ -60,6 +61,7 @@ type Market struct {
 	hub           *hub
 	wake          chan struct{} // has one element when there may be new work
 	verifications *prometheus.HistogramVec
+	claims        *outage.Log // whether the database gives work
 }
 
 var _ graft.Catalog = (*Market)(nil)
@@ -80,7 +82,7 @@ func New(options Options) *Market {
 	setDefault(&options.MaxBackoff, 5*time.Minute)
 	setDefault(&options.GiveUp, 24*time.Hour)
 	return &Market{
-		Options: options, hub: newHub(), wake: make(chan struct{}, 1),
+		Options: options, hub: newHub(), wake: make(chan struct{}, 1), claims: outage.New(options.Log),
 		verifications: newVerifications(options.Metrics, newAddonCounter(options.Store.AddonCounts)),
 	}
 }
@@ -153,11 +155,11 @@ func (m *Market) WaitAddon(ctx context.Context, id string, since int64) (*graft.
 	}
 }
 
-// Page calls fn with the JSON documents of a page of the addons that a query
-// chooses, and returns the cursor of the next page; empty: there is none.
+// Page returns the JSON documents of a page of the addons that a query chooses,
+// and the cursor of the next page; empty: there is none.
 // CodeInvalid for a cursor of something else.
-func (m *Market) Page(ctx context.Context, q *graft.AddonQuery, fn func(document []byte) error) (next string, err error) {
-	return m.Store.PageOfAddons(ctx, q, fn)
+func (m *Market) Page(ctx context.Context, q *graft.AddonQuery) (documents []string, next string, err error) {
+	return m.Store.PageOfAddons(ctx, q)
 }
 
 // EachApproved calls fn with the JSON document of each approved addon that was

@@ -51,8 +51,11 @@ func (m *Market) Run(ctx context.Context) error {
 // claim returns the verification that is due, nil if none is or can be had.
 func (m *Market) claim(ctx context.Context) *store.Verification {
 	work, err := m.Store.ClaimVerification(ctx, m.Owner, time.Now(), m.Lease)
-	if err != nil && ctx.Err() == nil {
-		m.Log.Error("the database gave no verification to do", "error", err)
+	switch {
+	case err == nil:
+		m.claims.Works(ctx, "the database gives verifications to do again")
+	case ctx.Err() == nil:
+		m.claims.Failed(ctx, "the database gives no verification to do", err)
 	}
 	return work
 }

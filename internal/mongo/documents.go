@@ -71,5 +71,5 @@ func broken(place string, err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		reason = "it ends in the middle"
 	}
-	return graft.WrapError(graft.CodeInvalid, err, "%s: it is not what mongoexport writes: %s", place, reason)
+	return graft.Errorf(graft.CodeInvalid, "%s: it is not what mongoexport writes: %s", place, reason)
 }

@@ -99,7 +99,7 @@ func TestBrokenDocumentsAreToldWithTheirLines(t *testing.T) {
 		lines []string
 		want  []string
 	}{
-		"no JSON":        {[]string{good, `{"_id": }`}, []string{"f.json, line 2", "mongoexport"}},
+		"no JSON":        {[]string{good, `{"_id": }`}, []string{"f.json, line 2", "mongoexport", "invalid character"}},
 		"cut off":        {[]string{good, `{"_id":{"$oid":"6b0342fd`}, []string{"f.json, line 2", "ends in the middle"}},
 		"array cut off":  {[]string{"[" + good + ","}, []string{"ends in the middle"}},
 		"no document":    {[]string{good, `7`}, []string{"line 2", "no document"}},
@@ -128,6 +128,9 @@ func TestBrokenDocumentsAreToldWithTheirLines(t *testing.T) {
 			if !strings.Contains(graft.ErrorMessage(err), want) {
 				t.Errorf("%s: %q does not mention %q", name, graft.ErrorMessage(err), want)
 			}
+		}
+		if strings.Count(err.Error(), "invalid character") > 1 {
+			t.Errorf("%s: it is told twice: %v", name, err)
 		}
 	}
 }

@@ -129,22 +129,17 @@ func TestHTTPWithoutAnAnswer(t *testing.T) {
 
 func TestTimeout(t *testing.T) {
 	t.Parallel()
-	asked := make(chan struct{}, 1)
-	port := serve(t, func(_ http.ResponseWriter, r *http.Request) {
-		asked <- struct{}{}
-		<-r.Context().Done() // Check went away
-	})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	p := graft.Probe{HTTP: &graft.HTTPProbe{Port: port}}
+	silent := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }) // Check went away
+	p := graft.Probe{HTTP: &graft.HTTPProbe{Port: silent}}
 	wantError(t, probe.Check(ctx, []string{localhost}, &p), "no answer in time")
 
 	ctx, cancel = context.WithCancel(t.Context())
-	<-asked
-	go func() {
-		<-asked
+	p.HTTP.Port = serve(t, func(_ http.ResponseWriter, r *http.Request) {
 		cancel()
-	}()
+		<-r.Context().Done()
+	})
 	wantError(t, probe.Check(ctx, []string{localhost, localhost}, &p), "canceled")
 }
 

@@ -344,24 +344,33 @@ func TestUploadsEndWithARestart(t *testing.T) {
 func TestBrokenUploadGoesOn(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	content := bytes.Repeat([]byte("0123456789"), 1000)
+	// Once the first part breaks off, the registry has yet to notice.
+	ended := make(chan struct{})
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(ended)
+		s.handler.Load().ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	content := bytes.Repeat([]byte("0123456789"), 10_000)
 	at := s.want(t, 202, "", "POST", "/v2/a/blobs/uploads/", nil).Header.Get("Location")
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, s.URL+at,
-		io.MultiReader(bytes.NewReader(content[:4000]), brokenReader{}))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, front.URL+at,
+		io.MultiReader(bytes.NewReader(content[:40_000]), brokenReader{}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if response, err := http.DefaultTransport.RoundTrip(request); err == nil {
 		_ = response.Body.Close()
 	}
+	<-ended
 	var have int
 	value := s.want(t, 204, "", "GET", at, nil).Header.Get("Range")
 	if _, err := fmt.Sscanf(value, "0-%d", &have); err != nil {
 		t.Fatalf("range is %q: %v", value, err)
 	}
-	if have > 0 {
-		have++
+	if have == 0 {
+		t.Fatal("nothing is kept of the first part")
 	}
+	have++
 	s.want(t, 202, "", "PATCH", at, content[have:], "Content-Range", fmt.Sprintf("%d-%d", have, len(content)-1))
 	s.want(t, 201, "", "PUT", at+"?digest="+digest(content), nil)
 }

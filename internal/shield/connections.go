@@ -52,6 +52,22 @@ func (c *Connections) State(conn net.Conn, state http.ConnState) {
 	}
 }
 
+// CloseWaiting closes all connections on which nothing is asked. A server that shuts
+// down would wait for those that are new, such as browsers open ahead of time.
+func (c *Connections) CloseWaiting() {
+	c.mu.Lock()
+	var leavers []*connection
+	for e := c.waiting.Front(); e != nil; e = c.waiting.Front() {
+		held := e.Value.(*connection)
+		c.forget(held)
+		leavers = append(leavers, held)
+	}
+	c.mu.Unlock()
+	for _, leaver := range leavers {
+		_ = leaver.Conn.Close() // it is forgotten already
+	}
+}
+
 // serve takes a connection from those on which nothing is asked.
 func (c *Connections) serve(held *connection) {
 	if held.waits != nil {

@@ -16,7 +16,7 @@ import (
 
 // holding starts a server with that much room, whose answers to /held wait until
 // release is closed; begun tells of each that waits.
-func holding(t *testing.T, encrypted bool, all, each int) (server *httptest.Server, begun, release chan struct{}) {
+func holding(t *testing.T, encrypted bool, all, each int) (server *httptest.Server, begun, release chan struct{}, connections *shield.Connections) {
 	t.Helper()
 	begun, release = make(chan struct{}), make(chan struct{})
 	server = httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -25,7 +25,7 @@ func holding(t *testing.T, encrypted bool, all, each int) (server *httptest.Serv
 			<-release
 		}
 	}))
-	connections := shield.NewConnections(all, each)
+	connections = shield.NewConnections(all, each)
 	server.Listener = connections.Listen(server.Listener)
 	server.Config.ConnState = connections.State
 	if encrypted {
@@ -34,7 +34,7 @@ func holding(t *testing.T, encrypted bool, all, each int) (server *httptest.Serv
 		server.Start()
 	}
 	t.Cleanup(server.Close)
-	return server, begun, release
+	return server, begun, release, connections
 }
 
 // open connects to a server and asks nothing.
@@ -83,7 +83,7 @@ func closed(t *testing.T, conn net.Conn) {
 // that were answered before; those that are served stay.
 func TestIdleConnectionsMakeRoom(t *testing.T) {
 	t.Parallel()
-	server, begun, release := holding(t, false, 3, 3)
+	server, begun, release, _ := holding(t, false, 3, 3)
 	served := open(t, server)
 	if _, err := io.WriteString(served, "GET /held HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		t.Fatal(err)
@@ -109,10 +109,38 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 	}
 }
 
+// A server that shuts down does not wait for connections on which nothing is asked.
+func TestCloseWaiting(t *testing.T) {
+	t.Parallel()
+	server, begun, release, connections := holding(t, false, 9, 9)
+	server.Config.RegisterOnShutdown(connections.CloseWaiting)
+	served, answered, idle := open(t, server), open(t, server), open(t, server)
+	if _, err := io.WriteString(served, "GET /held HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	if !asks(t, answered) {
+		t.Fatal("the second is not answered")
+	}
+	begin, ended := time.Now(), make(chan error, 1)
+	go func() { ended <- server.Config.Shutdown(t.Context()) }()
+	closed(t, answered)
+	closed(t, idle)
+	close(release)
+	response, err := http.ReadResponse(bufio.NewReader(served), nil)
+	if err != nil {
+		t.Fatalf("who is served was cut off: %v", err)
+	}
+	_ = response.Body.Close()
+	if err := <-ended; err != nil || time.Since(begin) > 4*time.Second { // it waits five for those that are new
+		t.Errorf("it took %v: %v", time.Since(begin), err)
+	}
+}
+
 // While all are being served, who comes is turned away; with TLS, too.
 func TestNoRoomAtAll(t *testing.T) {
 	t.Parallel()
-	server, begun, release := holding(t, true, 2, 2)
+	server, begun, release, _ := holding(t, true, 2, 2)
 	done := make(chan error)
 	for range 2 {
 		go func() {

@@ -49,25 +49,41 @@ func (s *Store) insertAddon(ctx context.Context, tx *sql.Tx, addon *graft.Addon)
 	if err != nil {
 		return graft.WrapError(graft.CodeInternal, err, "The addon %s can't be written as JSON.", addon.Name)
 	}
+	latest, others := false, []string(nil)
+	if choosable(addon) {
+		if latest, others, err = chooseLatest(ctx, tx, addon); err != nil {
+			return err
+		}
+	}
 	//nolint:gosec // nextSeq is a constant
-	insertion := fmt.Sprintf(`insert into addons (id, name, version, status, yanked, revision, created_at, document, seq)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, %s)`, s.dialect.nextSeq)
+	insertion := fmt.Sprintf(`insert into addons (id, name, version, status, yanked, latest, revision, created_at, document, seq)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, %s)`, s.dialect.nextSeq)
 	_, err = tx.ExecContext(ctx, insertion,
-		addon.ID, addon.Name, addon.Version, string(addon.Status), addon.Yanked != nil, addon.Revision,
+		addon.ID, addon.Name, addon.Version, string(addon.Status), addon.Yanked != nil, latest, addon.Revision,
 		micros(addon.CreatedAt), string(document))
 	if err != nil {
 		return err
 	}
-	if err := s.index(ctx, tx, addon); err != nil {
-		return err
+	if s.dialect.terms.places {
+		if err := s.place(ctx, tx, addon.ID); err != nil {
+			return err
+		}
 	}
 	_, err = tx.ExecContext(ctx,
 		`insert into verifications (addon_id, ready_at, owner, token, attempts, created_at) values ($1, $2, '', 0, 0, $2)`,
 		addon.ID, micros(addon.CreatedAt))
-	if err == nil && choosable(addon) {
-		err = markLatest(ctx, tx, addon.Name)
+	if err != nil {
+		return err
 	}
-	return err
+	return s.indexChanged(ctx, tx, addon, latest, others)
+}
+
+// indexChanged indexes an addon, and others by their ids.
+func (s *Store) indexChanged(ctx context.Context, tx *sql.Tx, addon *graft.Addon, latest bool, others []string) error {
+	if err := s.put(ctx, tx, addon, latest, s.dialect.terms.tables...); err != nil {
+		return err
+	}
+	return s.index(ctx, tx, others...)
 }
 
 // Addon returns one addon; CodeNotFound if there is none.
@@ -87,7 +103,7 @@ func (s *Store) Addon(ctx context.Context, id string) (*graft.Addon, error) {
 // none. Its version stays given.
 func (s *Store) DeleteAddon(ctx context.Context, id string) error {
 	return s.update(ctx, func(tx *sql.Tx) error {
-		if err := s.unindex(ctx, tx, id); err != nil {
+		if err := lockVerification(ctx, tx, id); err != nil {
 			return err
 		}
 		var name string
@@ -101,10 +117,21 @@ func (s *Store) DeleteAddon(ctx context.Context, id string) error {
 		if _, err := lockName(ctx, tx, name); err != nil {
 			return err
 		}
+		// Its row, before its terms.
+		if _, err := tx.ExecContext(ctx, `update addons set revision = revision where id = $1`, id); err != nil {
+			return err
+		}
+		if err := s.unindex(ctx, tx, id); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, `delete from addons where id = $1`, id); err != nil {
 			return err
 		}
-		return markLatest(ctx, tx, name)
+		moved, err := markLatest(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		return s.index(ctx, tx, moved...)
 	})
 }
 
@@ -196,7 +223,8 @@ func (s *Store) ChangeAddon(ctx context.Context, id string, change func(*graft.A
 // changeAddon rewrites an addon's document within a transaction.
 func (s *Store) changeAddon(ctx context.Context, tx *sql.Tx, id string, change func(*graft.Addon) error) (*graft.Addon, error) {
 	var document []byte
-	err := tx.QueryRowContext(ctx, `select document from addons where id = $1`, id).Scan(&document)
+	var latest bool
+	err := tx.QueryRowContext(ctx, `select document, latest from addons where id = $1`, id).Scan(&document, &latest)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, addonNotFound()
 	}
@@ -211,9 +239,12 @@ func (s *Store) changeAddon(ctx context.Context, tx *sql.Tx, id string, change f
 	if err := change(addon); err != nil {
 		return nil, err
 	}
-	moved := choosable(addon) != before
-	if moved {
+	var others []string
+	if choosable(addon) != before {
 		if _, err := lockName(ctx, tx, addon.Name); err != nil {
+			return nil, err
+		}
+		if latest, others, err = chooseLatest(ctx, tx, addon); err != nil {
 			return nil, err
 		}
 	}
@@ -221,15 +252,12 @@ func (s *Store) changeAddon(ctx context.Context, tx *sql.Tx, id string, change f
 	if document, err = json.Marshal(addon); err != nil {
 		return nil, err
 	}
-	_, err = tx.ExecContext(ctx, `update addons set status = $2, yanked = $3, revision = $4, document = $5 where id = $1`,
-		id, string(addon.Status), addon.Yanked != nil, addon.Revision, string(document))
-	if err == nil {
-		err = s.index(ctx, tx, addon)
+	_, err = tx.ExecContext(ctx, `update addons set status = $2, yanked = $3, latest = $4, revision = $5, document = $6 where id = $1`,
+		id, string(addon.Status), addon.Yanked != nil, latest, addon.Revision, string(document))
+	if err != nil {
+		return nil, err
 	}
-	if err == nil && moved {
-		err = markLatest(ctx, tx, addon.Name)
-	}
-	return addon, err
+	return addon, s.indexChanged(ctx, tx, addon, latest, others)
 }
 
 // choosable is whether the addon may be the latest of its name.

@@ -61,11 +61,6 @@ func (s *Store) adopt(ctx context.Context, tx *sql.Tx, addon graft.Addon, at tim
 		return err
 	}
 	// Its time begins now: one that failed for so long would be given up at once.
-	if _, err := tx.ExecContext(ctx, `update verifications set ready_at = $2, created_at = $2 where addon_id = $1`, addon.ID, micros(at)); err != nil {
-		return err
-	}
-	if !choosable(&addon) {
-		return nil
-	}
-	return markLatest(ctx, tx, addon.Name)
+	_, err = tx.ExecContext(ctx, `update verifications set ready_at = $2, created_at = $2 where addon_id = $1`, addon.ID, micros(at))
+	return err
 }

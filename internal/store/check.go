@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"fmt"
 	"syscall"
 
 	"github.com/docker/go-units"
@@ -31,12 +33,12 @@ func (s *Store) CheckDisk(context.Context) error {
 	free, err := freeSpace(s.dir)
 	switch {
 	case err != nil:
-		return graft.WrapError(graft.CodeUnavailable, err,
-			"The data directory %s can't be looked at. See to it that it is there and that this user may read it.", s.dir)
+		return graft.WrapError(graft.CodeUnavailable, fmt.Errorf("%s: %w", s.dir, err),
+			"The data directory can't be looked at. See to it that it is there and that the server's user may read it.")
 	case free < MinFree:
-		return graft.Errorf(graft.CodeUnavailable,
-			"The disk of the data directory %s has %s left, and Graft needs %s to work safely. Free some space.",
-			s.dir, units.BytesSize(float64(free)), units.BytesSize(MinFree))
+		return graft.WrapError(graft.CodeUnavailable, errors.New(s.dir),
+			"The disk of the data directory has %s left, and Graft needs %s to work safely. Free some space.",
+			units.BytesSize(float64(free)), units.BytesSize(MinFree))
 	}
 	return nil
 }

@@ -28,16 +28,20 @@ func openIn(t *testing.T, dir string) *Store {
 	return s
 }
 
-// unavailable checks that an error says that nothing can be saved, and why.
+// unavailable checks that an error says that nothing can be saved, and why; and where,
+// which is not in the message that strangers read.
 func unavailable(t *testing.T, err error, words ...string) {
 	t.Helper()
 	if graft.ErrorCode(err) != graft.CodeUnavailable {
 		t.Errorf("code is %q: %v", graft.ErrorCode(err), err)
 	}
 	for _, word := range words {
-		if !strings.Contains(graft.ErrorMessage(err), word) {
-			t.Errorf("message %q does not mention %q", graft.ErrorMessage(err), word)
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("%v does not mention %q", err, word)
 		}
+	}
+	if message := graft.ErrorMessage(err); message == "" || strings.Contains(message, "/") || strings.Contains(message, FileName) {
+		t.Errorf("strangers read %q", message)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/graftplatform/graft"
 )
 
 // dialect is all that differs between the databases, other than the migrations.
@@ -31,6 +33,7 @@ type dialect struct {
 	lockTables []string // let nobody else write the tables TABLES, until the transaction ends, however long it takes
 
 	hasTable string // how many tables are called $1
+	noSchema string // a row, with where it was sought, if there is no schema for tables; empty: there always is
 	// lastID is the last id that was given in the table $1, and setLastID are
 	// statements that make it $2.
 	lastID    string
@@ -39,33 +42,44 @@ type dialect struct {
 	// nextSeq is the next place in the order of publication; resetSeq, if it is not
 	// empty, has it go on after the last one that there is.
 	nextSeq, resetSeq string
-	// nextName and resetName are the same for the order of names. lockNames lets one
-	// transaction at a time publish a new one, until it ends: whoever sees a name
-	// sees those before it.
-	nextName, resetName, lockNames string
-	terms                          termIndex
+	// nextName and resetName are the same for the order of names, of which whoever
+	// sees one sees those before it. Where the next one is null, a trigger gives it.
+	nextName, resetName string
+	terms               termIndex
 
 	explain func(err error) error // makes an error for people; nil: it is no error of that kind
 }
 
-// termIndex is how a database indexes terms, in a table addon_terms.
+// termIndex is how a database finds addons by their terms.
 type termIndex struct {
-	// found is all that the expression %[1]s finds: addons a, with their seq in key,
-	// in the order %[2]s of that.
-	found, key string
-	// nearby is the same of the next addons only: those for which %[2]s is true, in the
-	// order %[3]s of their seq. Empty where the first that are found cost no more if
-	// there are many.
-	nearby string
-	// findsMany is whether the expression $1 finds so many that it takes a while to put
-	// them in another order.
-	findsMany string
-	put       string // terms of the addon $1: $2, with a space between
-	drop      string // those of the addon $1
-	empty     string // all
+	orders map[graft.AddonSort]order
+	tables []termTable
+	drop   []string // statements that take out the terms of the addon $1
+	empty  []string // statements that take out all terms
+	// places is whether addons have places in the order of names; see places.go.
+	places bool
 	// Parts of an expression: of several terms one, several of which each.
 	quote   string
 	or, and string
+}
+
+// termTable is where terms are.
+type termTable struct {
+	put   string // makes the terms of the addon $1 those of $2, which have a space between
+	order string // columns of addons, in whose order much of it is written fastest
+}
+
+// order is one in which addons are found.
+type order struct {
+	// found is all that the expression %[1]s finds: addons a, beside t with that by
+	// which they are ordered.
+	found string
+	// nearby is the same of the next %[3]d addons only: those for which %[2]s is true.
+	// Empty: found costs no more if it finds a lot.
+	nearby string
+	by     string
+	// beyond is what is true of those that come after a place.
+	beyond func(x *selection, at *cursor) string
 }
 
 // expression returns what finds addons that have one term of each list. Terms

@@ -2,10 +2,15 @@ package store
 
 import (
 	"database/sql"
+	"fmt"
+	"io"
 	"io/fs"
+	"net"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/graftplatform/graft"
 )
@@ -68,6 +73,21 @@ func TestLockedByAnotherProgram(t *testing.T) {
 	}
 	if _, err := s.EngineID(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What has a connection that broke meanwhile is told no other way than what
+// breaks it.
+func TestConnectionsThatBroke(t *testing.T) {
+	t.Parallel()
+	for _, cause := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, pgconn.ErrConnClosed} {
+		err := explainPostgres(fmt.Errorf("a part of it: %w", cause), "postgres://db.example/graft")
+		if graft.ErrorCode(err) != graft.CodeUnavailable || !strings.Contains(graft.ErrorMessage(err), "does not answer") {
+			t.Errorf("%v: %v", cause, err)
+		}
+		if !strings.Contains(err.Error(), "db.example") || strings.Contains(graft.ErrorMessage(err), "db.example") {
+			t.Errorf("where it is is for the log alone: %v, and to strangers: %s", err, graft.ErrorMessage(err))
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ func (s *Store) Import(ctx context.Context, r io.Reader) (map[string]int64, erro
 	defer func() { _ = s.engine.release() }() // its connection is closed in any case
 	var counted map[string]int64
 	// Once: what was read can't be read again.
-	err := s.transact(ctx, s.dialect.isolation, func(tx *sql.Tx) (err error) {
+	err := s.transactAlone(ctx, s.dialect.isolation, func(tx *sql.Tx) (err error) {
 		if err := s.claimEmpty(ctx, tx); err != nil {
 			return err
 		}
@@ -123,16 +123,22 @@ func (in *importer) next() (importLine, error) {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &syntax) || errors.As(err, &kind) {
+		if in.line == 1 {
+			return line, in.invalid(err, noExport)
+		}
 		return line, in.invalid(err, "it is no line of an export")
 	}
 	return line, err
 }
 
+// noExport is said of what does not begin as an export does.
+const noExport = `it is no export: those are made by "graft db export"; what mongoexport wrote of the old system is read with --from-mongo-json`
+
 // check is about the head.
 func (in *importer) check(ctx context.Context, head importLine) error {
 	switch {
 	case head.Format == 0:
-		return in.invalid(nil, `it is no export: those are made by "graft db export"`)
+		return in.invalid(nil, noExport)
 	case head.Format != exportFormat:
 		return in.invalid(nil, "it has format %d, and this graft reads format %d", head.Format, exportFormat)
 	}

@@ -12,7 +12,7 @@ import (
 // that generation is to run, and begins a new generation with these details.
 // previous is the version that comes back if that does not come up, or this very
 // version if it has been up before; nil: none does. CodeConflict when there is another generation by now or the installation
-// is being removed, CodeExists when the version is installed already.
+// is being removed; else those of MayRun.
 func (s *Store) SetVersion(ctx context.Context, id string, generation int64, to, previous *graft.Pinned,
 	details *graft.StatusDetails,
 ) (*graft.Installation, error) {
@@ -38,6 +38,9 @@ func (s *Store) SetVersion(ctx context.Context, id string, generation int64, to,
 				generation = generation + 1, revision = revision + 1, updated_at = $7
 			where id = $1 and generation = $2 and desired <> 'removed' returning `+installationColumns,
 			id, generation, to.MarketplaceID, spec, before, encoded, micros(now())))
+		if err == nil {
+			return mayRun(ctx, tx, id, to.MarketplaceID)
+		}
 		if graft.ErrorCode(err) != graft.CodeNotFound {
 			return err
 		}
@@ -49,7 +52,45 @@ func (s *Store) SetVersion(ctx context.Context, id string, generation int64, to,
 	if isUnique(err) {
 		return nil, graft.WrapError(graft.CodeExists, err, "Addon with marketplace-id - %s already exists.", to.MarketplaceID)
 	}
-	return i, err
+	if err != nil {
+		return nil, err
+	}
+	return i, nil
+}
+
+// MayRun fails if an installation, which may be a new one, can't run a version of
+// an addon: CodeExists when another one does, CodeConflict when another one is on
+// its way from it and may have to come back. One that is being removed goes back to
+// nothing, and is in nobody's way once it is disabled.
+func (s *Store) MayRun(ctx context.Context, id, marketplaceID string) error {
+	return s.explain(mayRun(ctx, s.read, id, marketplaceID))
+}
+
+func mayRun(ctx context.Context, db queryer, id, marketplaceID string) error {
+	return eachRow(ctx, db, `select id, marketplace_id, previous from installations
+		where id <> $1 and (desired <> 'removed' and previous <> '' or
+			(desired <> 'removed' or status <> 'disabled') and marketplace_id = $2)
+		order by id`,
+		[]any{id, marketplaceID}, func(scan func(...any) error) error {
+			var other, runs string
+			var encoded []byte
+			if err := scan(&other, &runs, &encoded); err != nil {
+				return err
+			}
+			if runs == marketplaceID {
+				return graft.Errorf(graft.CodeExists, "Addon with marketplace-id - %s already exists.", marketplaceID)
+			}
+			var previous graft.Pinned
+			if err := json.Unmarshal(encoded, &previous); err != nil {
+				return decodeError(err, "installation", other)
+			}
+			if previous.MarketplaceID == marketplaceID {
+				return graft.Errorf(graft.CodeConflict,
+					"Addon %s is on its way from this version to another one, and comes back to it if that does not come up. Wait until installation %s has got there, or uninstall it.",
+					previous.Name, other)
+			}
+			return nil
+		})
 }
 
 func encodeSpec(p *graft.Pinned) (string, error) {

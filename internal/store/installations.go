@@ -21,15 +21,20 @@ type installationSpec struct {
 }
 
 const installationColumns = `id, marketplace_id, spec, desired, generation,
-	status, details, logs, activated, created_at, updated_at, revision, supersede, previous`
+	status, details, logs, activated, created_at, updated_at, revision, supersede, previous, keep_data`
 
 // CreateInstallation saves a new installation as generation and revision 1. An
 // empty id, desired state, status, time of creation and list of rights are filled
 // in.
-// CodeExists when the same addon is installed and nobody asked to remove it.
+// Errors: those of MayRun.
 func (s *Store) CreateInstallation(ctx context.Context, i *graft.Installation) error {
 	fillInstallation(i)
-	return s.update(ctx, func(tx *sql.Tx) error { return insertInstallation(ctx, tx, i) })
+	return s.update(ctx, func(tx *sql.Tx) error {
+		if err := mayRun(ctx, tx, i.ID, i.MarketplaceID); err != nil {
+			return err
+		}
+		return insertInstallation(ctx, tx, i)
+	})
 }
 
 func insertInstallation(ctx context.Context, tx *sql.Tx, i *graft.Installation) error {
@@ -46,9 +51,9 @@ func insertInstallation(ctx context.Context, tx *sql.Tx, i *graft.Installation) 
 		return err
 	}
 	created, err := changed(ctx, tx, `insert into installations (`+installationColumns+`)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict do nothing`,
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) on conflict do nothing`,
 		i.ID, i.MarketplaceID, spec, string(i.Desired), i.Generation,
-		string(i.Status), details, i.Logs, i.Activated, micros(i.CreatedAt), micros(i.UpdatedAt), i.Revision, i.Supersede, previous)
+		string(i.Status), details, i.Logs, i.Activated, micros(i.CreatedAt), micros(i.UpdatedAt), i.Revision, i.Supersede, previous, i.KeepData)
 	if err == nil && !created {
 		return graft.Errorf(graft.CodeExists, "Addon with marketplace-id - %s already exists.", i.MarketplaceID)
 	}
@@ -115,18 +120,34 @@ func (s *Store) InstallationsIn(ctx context.Context, status graft.InstallationSt
 	return some, rows.Err()
 }
 
-// SetDesired is how users change an installation: it writes the desired state
-// and the status that shows it at once, and forgets details of the past. CodeConflict for
-// one that is being removed, as that can't be taken back; asking again to remove
-// it is fine.
+// SetDesired is how users enable or disable an installation: it writes the desired
+// state and the status that shows it at once, and forgets details of the past.
+// CodeConflict for one that is being removed, as that can't be taken back.
 func (s *Store) SetDesired(ctx context.Context, id string, desired graft.DesiredState, status graft.InstallationStatus) (*graft.Installation, error) {
+	return s.respecify(ctx, id, `update installations set desired = $2, status = $3, details = '',
+			generation = generation + 1, revision = revision + 1, updated_at = $4
+		where id = $1 and desired <> 'removed' returning `+installationColumns,
+		id, string(desired), string(status), micros(now()))
+}
+
+// Remove is SetDesired for the end of an installation, of its data, too, unless that
+// is to be kept. One that is disabled stays so, others are being disabled first. To
+// ask for it again is fine; CodeConflict for one that is being removed in the other
+// way.
+func (s *Store) Remove(ctx context.Context, id string, keepData bool) (*graft.Installation, error) {
+	return s.respecify(ctx, id, `update installations set desired = 'removed', keep_data = $2, details = '',
+			status = case when status = 'disabled' then status else 'disabling' end,
+			generation = generation + 1, revision = revision + 1, updated_at = $3
+		where id = $1 and (desired <> 'removed' or keep_data = $2) returning `+installationColumns,
+		id, keepData, micros(now()))
+}
+
+// respecify runs a statement that changes the spec of an installation, unless that
+// is being removed.
+func (s *Store) respecify(ctx context.Context, id, statement string, args ...any) (*graft.Installation, error) {
 	var i *graft.Installation
 	err := s.update(ctx, func(tx *sql.Tx) (err error) {
-		i, err = s.scanInstallation(tx.QueryRowContext(ctx,
-			`update installations set desired = $2, status = $3, details = '',
-				generation = generation + 1, revision = revision + 1, updated_at = $4
-			where id = $1 and (desired <> 'removed' or $2 = 'removed') returning `+installationColumns,
-			id, string(desired), string(status), micros(now())))
+		i, err = s.scanInstallation(tx.QueryRowContext(ctx, statement, args...))
 		if graft.ErrorCode(err) == graft.CodeNotFound {
 			return s.missing(ctx, tx, id)
 		}
@@ -143,8 +164,13 @@ func (s *Store) missing(ctx context.Context, tx *sql.Tx, id string) error {
 	if err != nil {
 		return err
 	}
+	return BeingRemoved(i.Name)
+}
+
+// BeingRemoved is why an addon that is being removed can't be changed.
+func BeingRemoved(name string) error {
 	return graft.Errorf(graft.CodeConflict,
-		"Addon %s is being removed, which can't be taken back. Wait until it is gone, then install it again.", i.Name)
+		"Addon %s is being removed, which can't be taken back. Wait until it is gone, then install it again.", name)
 }
 
 // SetStatus is how the engine says what it saw of a generation. The version before
@@ -194,10 +220,14 @@ func (s *Store) Activated(ctx context.Context, id string) (bool, error) {
 	return activated, s.explain(err)
 }
 
-// DeleteInstallation forgets an installation. CodeNotFound if there is none;
-// CodeConflict while a component that it swapped out is not back.
+// DeleteInstallation forgets an installation, and what it had taken over of kept
+// volumes unless its data is kept. CodeNotFound if there is none; CodeConflict
+// while a component that it swapped out is not back.
 func (s *Store) DeleteInstallation(ctx context.Context, id string) error {
 	return s.update(ctx, func(tx *sql.Tx) error {
+		if err := releaseVolumes(ctx, tx, id); err != nil {
+			return err
+		}
 		deleted, err := changed(ctx, tx, `delete from installations where id = $1`, id)
 		switch {
 		case isForeignKey(err):
@@ -220,7 +250,7 @@ func (s *Store) scanInstallation(row interface{ Scan(...any) error }) (*graft.In
 	var spec, details, previous []byte
 	var createdAt, updatedAt int64
 	err := row.Scan(&i.ID, &i.MarketplaceID, &spec, &i.Desired, &i.Generation,
-		&i.Status, &details, &i.Logs, &i.Activated, &createdAt, &updatedAt, &i.Revision, &i.Supersede, &previous)
+		&i.Status, &details, &i.Logs, &i.Activated, &createdAt, &updatedAt, &i.Revision, &i.Supersede, &previous, &i.KeepData)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, addonNotFound()
 	}

@@ -18,6 +18,11 @@ const maxLookalikes = 1000
 // clocks of several processes differ. Where nobody is told apart, and of
 // names that belong to nobody, nothing is said.
 func (s *Store) Lookalikes(ctx context.Context, name string) (names []string, err error) {
+	var publisher string
+	err = s.read.QueryRowContext(ctx, `select coalesce((select publisher from names where name = $1), '')`, name).Scan(&publisher)
+	if err != nil || publisher == "" || publisher == "anonymous" {
+		return nil, s.explain(err)
+	}
 	args := []any{name}
 	var keys []string
 	for _, key := range graft.LookalikeKeys(name) {
@@ -26,8 +31,7 @@ func (s *Store) Lookalikes(ctx context.Context, name string) (names []string, er
 	}
 	query := fmt.Sprintf(
 		`select distinct other.name from name_keys join names other on other.name = name_keys.name join names own on own.name = $1
-		where name_keys.key in (%s) and other.publisher not in ('', own.publisher) and
-			own.publisher not in ('', 'anonymous') and other.seq < own.seq
+		where name_keys.key in (%s) and other.publisher not in ('', own.publisher) and other.seq < own.seq
 		limit %d`, strings.Join(keys, ", "), maxLookalikes)
 	err = eachRow(ctx, s.read, query, args, func(scan func(...any) error) error {
 		var other string

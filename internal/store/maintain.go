@@ -152,6 +152,7 @@ func tables() []table {
 		{name: "verifications", order: "addon_id"},
 		{name: "installations", order: "id"},
 		{name: "swaps", order: "component"},
+		{name: "kept_volumes", order: "name"},
 		{name: "events", order: "id", sequence: true},
 		{name: "tokens", order: "id"},
 		{name: "audit", order: "id", sequence: true},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
@@ -33,6 +34,9 @@ func (s *Store) migrate(ctx context.Context) ([]int64, error) {
 	}
 	if known := newest(provider); current >= known {
 		return nil, s.knows(current, known)
+	}
+	if err := s.hasSchema(ctx); err != nil {
+		return nil, err
 	}
 	results, err := provider.Up(ctx)
 	var made []int64
@@ -85,6 +89,25 @@ func (s *Store) schema(ctx context.Context, db *sql.DB) (version int64, err erro
 	}
 	err = db.QueryRowContext(ctx, `select coalesce(max(version_id), 0) from goose_db_version where is_applied`).Scan(&version)
 	return version, err
+}
+
+// hasSchema is for a database in which somebody may name a schema that is not
+// there. CodeUnavailable, with what to do, if it has none that tables can be made
+// in.
+func (s *Store) hasSchema(ctx context.Context) error {
+	if s.dialect.noSchema == "" {
+		return nil
+	}
+	var path string
+	switch err := s.write.QueryRowContext(ctx, s.dialect.noSchema).Scan(&path); {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	}
+	return graft.Errorf(graft.CodeUnavailable,
+		"The database %s has no schema of its search_path, %s, or this user may not use it. Make it there first, with \"create schema\".",
+		s.dialect.location, path)
 }
 
 func (s *Store) hasTable(ctx context.Context, db *sql.DB, name string) (bool, error) {

@@ -84,18 +84,6 @@ func (s *Store) Choices(ctx context.Context, name string) (choices []Choice, err
 // claimName takes note of a name for its first publisher, and returns whose it
 // is. Until the transaction ends nobody else publishes under it.
 func (s *Store) claimName(ctx context.Context, tx *sql.Tx, addon *graft.Addon) (owner string, err error) {
-	var known bool
-	if err := tx.QueryRowContext(ctx, `select exists (select 1 from names where name = $1)`, addon.Name).Scan(&known); err != nil {
-		return "", err
-	}
-	if known {
-		return lockName(ctx, tx, addon.Name)
-	}
-	if s.dialect.lockNames != "" {
-		if _, err := tx.ExecContext(ctx, s.dialect.lockNames); err != nil {
-			return "", err
-		}
-	}
 	insertion := fmt.Sprintf(`insert into names (name, publisher, numbered, created_at, seq) values ($1, $2, 0, $3, %s) on conflict do nothing`,
 		s.dialect.nextName)
 	first, err := changed(ctx, tx, insertion, addon.Name, addon.Publisher, micros(addon.CreatedAt))
@@ -110,8 +98,9 @@ func (s *Store) claimName(ctx context.Context, tx *sql.Tx, addon *graft.Addon) (
 
 // lockName keeps others from changing what is about all versions of a name until
 // the transaction ends, and returns whose the name is. Whoever does so locks the
-// name first, then the rows of its addons: two who did so in another order would
-// wait for each other.
+// verification of an addon first, if it is about that, then the name, then the rows
+// of its addons, then their terms: two who did so in another order would wait for
+// each other.
 func lockName(ctx context.Context, tx *sql.Tx, name string) (owner string, err error) {
 	// It is written, not read: who writes a row keeps others from doing so.
 	err = tx.QueryRowContext(ctx, `update names set numbered = numbered where name = $1 returning publisher`, name).Scan(&owner)
@@ -146,24 +135,44 @@ func claimVersion(ctx context.Context, tx *sql.Tx, name, version string) (string
 	}
 }
 
-// markLatest finds out anew which version of a name is chosen by who names none.
-// The name is to be locked.
-func markLatest(ctx context.Context, tx *sql.Tx, name string) (err error) {
+// chooseLatest finds out which version of a name is chosen by who names none,
+// where addon counts as it is and not as it is saved. It returns whether it is
+// that one, and the ids of others that are that now, or were. The name is to be
+// locked.
+func chooseLatest(ctx context.Context, tx *sql.Tx, addon *graft.Addon) (latest bool, others []string, err error) {
 	var ids, versions []string
-	err = eachRow(ctx, tx, `select id, version from addons where name = $1 and status = $2 and not yanked`,
-		[]any{name, string(graft.AddonApproved)}, func(scan func(...any) error) error {
+	var before, after string // among the others
+	err = eachRow(ctx, tx, `select id, version, latest from addons where name = $1 and id <> $2 and status = $3 and not yanked`,
+		[]any{addon.Name, addon.ID, string(graft.AddonApproved)}, func(scan func(...any) error) error {
 			var id, version string
-			err := scan(&id, &version)
+			var latest bool
+			err := scan(&id, &version, &latest)
 			ids, versions = append(ids, id), append(versions, version)
+			if latest {
+				before = id
+			}
 			return err
 		})
 	if err != nil {
-		return err
+		return false, nil, err
 	}
-	var latest string
+	if choosable(addon) {
+		ids, versions = append(ids, addon.ID), append(versions, addon.Version)
+	}
 	if i := (graft.VersionRange{}).Best(versions); i >= 0 {
-		latest = ids[i]
+		if latest = ids[i] == addon.ID; !latest {
+			after = ids[i]
+		}
 	}
-	_, err = tx.ExecContext(ctx, `update addons set latest = (id = $2) where name = $1 and latest <> (id = $2)`, name, latest)
-	return err
+	if before == after {
+		return latest, nil, nil
+	}
+	others, err = texts(ctx, tx, `update addons set latest = (id = $1) where id in ($1, $2) returning id`, after, before)
+	return latest, others, err
+}
+
+// markLatest does the same for all that are saved.
+func markLatest(ctx context.Context, tx *sql.Tx, name string) (moved []string, err error) {
+	_, moved, err = chooseLatest(ctx, tx, &graft.Addon{Descriptor: graft.Descriptor{Name: name}})
+	return moved, err
 }

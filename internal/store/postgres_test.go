@@ -35,8 +35,10 @@ func TestPostgres(t *testing.T) {
 		"ReadOnly":              readOnly,
 		"TwoSchemas":            twoSchemas,
 		"NoSuchDatabase":        noSuchDatabase,
+		"TablesOfOthers":        tablesOfOthers,
 		"AuditIsAppendOnly":     auditIsAppendOnly,
 		"NamesComeInOrder":      namesComeInOrder,
+		"LocksComeInOrder":      locksComeInOrder,
 		"OneLookalikeIsFirst":   oneLookalikeIsFirst,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -261,9 +263,71 @@ func twoSchemas(t *testing.T, database string) {
 func noSuchDatabase(t *testing.T, database string) {
 	before, host, _ := strings.Cut(database, "?")
 	notConnected(t, before+"0?"+host, graft.CodeUnavailable, "does not exist")
+	notConnected(t, database+"&search_path=graft", graft.CodeUnavailable, "no schema", "graft", "create schema")
 	notConnected(t, "postgres://user:secret@127.0.0.1:1/graft?connect_timeout=5", graft.CodeUnavailable, "postgres://127.0.0.1:1/graft", "does not answer")
 	notConnected(t, "mysql://user:secret@127.0.0.1/graft", graft.CodeInvalid, "postgres://", "--database")
 	notConnected(t, "postgres://user:secret@127.0.0.1:port/graft", graft.CodeInvalid, "postgres://", "--database")
+}
+
+// Tables that are there, and that this user may not read, are not told as none.
+func tablesOfOthers(t *testing.T, database string) {
+	connect(t, database)
+	if _, err := administer(t, database).ExecContext(t.Context(), `create role stranger`); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Look(t.Context(), "", database+"&role=stranger")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if info, err := s.Info(t.Context()); graft.ErrorCode(err) != graft.CodeUnavailable || !strings.Contains(err.Error(), "permission denied") {
+		t.Errorf("info is %+v, %v", info, err)
+	}
+}
+
+// Who waits for an addon's verification holds nothing that whoever ends it needs:
+// each would wait for the other.
+func locksComeInOrder(t *testing.T, database string) {
+	s, admin := connect(t, database), administer(t, database)
+	for what, other := range map[string]func(id string) error{
+		"delete": func(id string) error { return s.DeleteAddon(t.Context(), id) },
+		"verify again": func(id string) error {
+			_, err := s.EnqueueVerification(t.Context(), id, func(*graft.Addon) error { return nil })
+			return err
+		},
+	} {
+		addon := &graft.Addon{Descriptor: graft.Descriptor{Name: what}, Status: graft.AddonUnderReview}
+		if err := s.CreateAddon(t.Context(), addon, nil); err != nil {
+			t.Fatal(err)
+		}
+		work, err := s.ClaimVerification(t.Context(), "owner", time.Now(), time.Minute)
+		if err != nil || work == nil || work.AddonID != addon.ID {
+			t.Fatalf("%s: got %+v, %v", what, work, err)
+		}
+		ended := make(chan error, 1)
+		_, err = s.FinishVerification(t.Context(), work, func(addon *graft.Addon) error {
+			go func() { ended <- other(addon.ID) }()
+			for waiting := 0; waiting == 0; { // the test's time limit ends it
+				err := admin.QueryRowContext(t.Context(), `select count(*) from pg_stat_activity
+					where datname = current_database() and wait_event_type = 'Lock'`).Scan(&waiting)
+				if err != nil {
+					return err
+				}
+			}
+			_, err := admin.ExecContext(t.Context(), `select from names n join addons a on a.name = n.name where a.id = $1 for update nowait`, addon.ID)
+			addon.Status = graft.AddonApproved
+			return err
+		})
+		if err != nil {
+			t.Errorf("%s: it holds what the end of a verification needs: %v", what, err)
+		}
+		if err := <-ended; err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		if work, err := s.ClaimVerification(t.Context(), "owner", time.Now(), time.Minute); err != nil || (work != nil) != (what == "verify again") {
+			t.Errorf("%s: afterwards there is %+v, %v", what, work, err)
+		}
+	}
 }
 
 // notConnected checks that a database can't be opened, that the message says why,
@@ -278,9 +342,12 @@ func notConnected(t *testing.T, database string, code graft.Code, words ...strin
 	if graft.ErrorCode(err) != code {
 		t.Errorf("code is %q, want %q: %v", graft.ErrorCode(err), code, err)
 	}
+	if message := graft.ErrorMessage(err); code == graft.CodeUnavailable && strings.Contains(message, "127.0.0.1") {
+		t.Errorf("strangers read %q", message)
+	}
 	for _, word := range words {
-		if !strings.Contains(graft.ErrorMessage(err), word) {
-			t.Errorf("message %q does not mention %q", graft.ErrorMessage(err), word)
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("%v does not mention %q", err, word)
 		}
 	}
 	if strings.Contains(err.Error(), "secret") {

@@ -8,12 +8,14 @@ import (
 	"github.com/graftplatform/graft"
 )
 
+// queryer is the database or a transaction.
+type queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
 // eachRow calls fn for each row that a query finds, until it fails; scan reads
 // the row's columns.
-func eachRow(ctx context.Context, db interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}, query string, args []any, fn func(scan func(...any) error) error,
-) (err error) {
+func eachRow(ctx context.Context, db queryer, query string, args []any, fn func(scan func(...any) error) error) (err error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
@@ -53,10 +55,11 @@ func eachAddon(ctx context.Context, tx *sql.Tx, fn func(*graft.Addon) error) err
 	}
 }
 
-func allNames(ctx context.Context, tx *sql.Tx) (names []string, err error) {
-	err = eachRow(ctx, tx, `select name from names`, nil, func(scan func(...any) error) error {
-		names = append(names, "")
-		return scan(&names[len(names)-1])
+// texts returns what a query finds, one text in each row.
+func texts(ctx context.Context, tx *sql.Tx, query string, args ...any) (found []string, err error) {
+	err = eachRow(ctx, tx, query, args, func(scan func(...any) error) error {
+		found = append(found, "")
+		return scan(&found[len(found)-1])
 	})
-	return names, err
+	return found, err
 }

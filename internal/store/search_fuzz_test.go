@@ -28,7 +28,7 @@ func FuzzSearch(f *testing.F) {
 			if byName {
 				query.Sort = graft.SortName
 			}
-			_, err := s.PageOfAddons(t.Context(), query, func([]byte) error { return nil })
+			_, _, err := s.PageOfAddons(t.Context(), query)
 			if err != nil && (query.Cursor == "" || graft.ErrorCode(err) != graft.CodeInvalid) {
 				t.Fatalf("%+v: %v", query, err)
 			}

@@ -2,13 +2,13 @@ package store
 
 import (
 	"database/sql"
+	"fmt"
 	"net/url"
 	"path/filepath"
 	"runtime"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
-
+	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/graftplatform/graft"
@@ -30,17 +30,58 @@ func sqliteDialect(dir string) dialect {
 		},
 		nextSeq:  `(select coalesce(max(seq), 0) + 1 from addons)`,
 		nextName: `(select coalesce(max(seq), 0) + 1 from names)`,
-		terms: termIndex{
-			key:       "t.rowid",
-			found:     `addon_terms t cross join addons a on a.seq = t.rowid and t.addon_terms match %[1]s`, // the left one is the outer loop
-			findsMany: `select count(*) >= 300 from (select 1 from addon_terms where addon_terms match $1 limit 300)`,
+		terms:    sqliteTerms(),
+		explain:  func(err error) error { return explainSQLite(err, dir) },
+	}
+}
 
-			put:   `insert or replace into addon_terms (rowid, terms) select seq, $2 from addons where id = $1`,
-			drop:  `delete from addon_terms where rowid = (select seq from addons where id = $1)`,
-			empty: `insert into addon_terms (addon_terms) values ('delete-all')`,
-			quote: `"`, or: " OR ", and: " AND ",
+// sqliteTerms is about two indexes of all terms, which find addons in the order of
+// the numbers of their rows: in one these are seq, in the other one places among
+// the names.
+func sqliteTerms() termIndex {
+	// The left one of a cross join is the outer loop.
+	const (
+		bySeq  = `addon_terms t cross join addons a on a.seq = t.rowid and t.addon_terms match %[1]s`
+		byName = `addon_terms_by_name t cross join addon_places p on p.place = t.rowid and t.addon_terms_by_name match %[1]s
+			cross join addons a on a.seq = p.seq`
+	)
+	return termIndex{
+		orders: map[graft.AddonSort]order{
+			graft.SortNewest: {
+				found: bySeq, by: "t.rowid desc",
+				beyond: func(x *selection, at *cursor) string { return "t.rowid < " + x.arg(at.seq) },
+			},
+			graft.SortOldest: {
+				found: bySeq, by: "t.rowid",
+				beyond: func(x *selection, at *cursor) string { return "t.rowid > " + x.arg(at.seq) },
+			},
+			graft.SortName: {
+				found: byName, by: "t.rowid",
+				beyond: func(x *selection, at *cursor) string {
+					return fmt.Sprintf("t.rowid > coalesce((%s), 0)", placeBefore("<=", x.arg(at.name), x.arg(at.seq)))
+				},
+			},
 		},
-		explain: func(err error) error { return explainSQLite(err, dir) },
+		tables: []termTable{
+			{put: `insert or replace into addon_terms (rowid, terms) select seq, $2 from addons where id = $1`, order: "seq"},
+			{
+				put: `insert or replace into addon_terms_by_name (rowid, terms)
+					select place, $2 from addon_places where seq = (select seq from addons where id = $1)`,
+				order: "name, seq",
+			},
+		},
+		drop: []string{
+			`delete from addon_terms where rowid = (select seq from addons where id = $1)`,
+			`delete from addon_terms_by_name where rowid = (select p.place from addons a cross join addon_places p on p.seq = a.seq where a.id = $1)`,
+			`delete from addon_places where seq = (select seq from addons where id = $1)`,
+		},
+		empty: []string{
+			`insert into addon_terms (addon_terms) values ('delete-all')`,
+			`insert into addon_terms_by_name (addon_terms_by_name) values ('delete-all')`,
+			`delete from addon_places`,
+		},
+		places: true,
+		quote:  `"`, or: " OR ", and: " AND ",
 	}
 }
 
@@ -50,7 +91,7 @@ const busyTimeout = "2000"
 // openWriter opens the one connection that writes. Its transactions take the
 // write lock at their start, so that none fails half-way for want of it.
 func openWriter(path string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", dsn(path, url.Values{
+	db, err := openLite(dsn(path, url.Values{
 		"_journal_mode": {"WAL"},
 		"_synchronous":  {"FULL"},
 		"_foreign_keys": {"on"},
@@ -66,7 +107,7 @@ func openWriter(path string) (*sql.DB, error) {
 
 // openReaders opens the connections that only read.
 func openReaders(path string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", dsn(path, url.Values{"_query_only": {"on"}}))
+	db, err := openLite(dsn(path, url.Values{"_query_only": {"on"}}))
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +115,14 @@ func openReaders(path string) (*sql.DB, error) {
 	db.SetMaxOpenConns(n)
 	db.SetMaxIdleConns(n)
 	return db, nil
+}
+
+func openLite(dsn string) (*sql.DB, error) {
+	connector, err := sqlite.NewConnector(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(keeper{connector}), nil
 }
 
 func dsn(path string, settings url.Values) string {
@@ -84,29 +133,28 @@ func dsn(path string, settings url.Values) string {
 }
 
 // explainSQLite says what an error of SQLite means; nil if it is none that needs
-// explaining.
+// explaining. Strangers read the message: where the file is, is in the cause, for the
+// log.
 func explainSQLite(err error, dir string) error {
-	file := filepath.Join(dir, FileName)
 	code := sqliteCode(err)
+	unavailable := func(message string) error {
+		return graft.WrapError(graft.CodeUnavailable, fmt.Errorf("%s: %w", filepath.Join(dir, FileName), err), "%s", message)
+	}
 	if code == sqlite3.SQLITE_FULL || (code == sqlite3.SQLITE_IOERR || code == sqlite3.SQLITE_CANTOPEN) && isFull(dir) {
-		return graft.WrapError(graft.CodeUnavailable, err,
-			"The disk of the data directory %s is full: nothing was saved. Free some space and try again.", dir)
+		return unavailable("The disk of the data directory is full: nothing was saved. Free some space and try again.")
 	}
 	switch code {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return graft.WrapError(graft.CodeUnavailable, err,
-			"The database %s is locked by another program: nothing was saved. End that program or try again.", file)
+		return unavailable("The database is locked by another program: nothing was saved. End that program or try again.")
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
-		return graft.WrapError(graft.CodeUnavailable, err,
-			"The database %s can't be written: nothing was saved. See to it that its file system is not read-only, "+
-				"and that this user owns the file and its directory.", file)
+		return unavailable("The database can't be written: nothing was saved. See to it that its file system is not read-only, " +
+			"and that the server's user owns the file and its directory.")
 	case sqlite3.SQLITE_IOERR:
-		return graft.WrapError(graft.CodeUnavailable, err,
-			"The disk of the data directory %s reports errors: nothing was saved. "+
-				"Check the disk, and that its file system is not read-only.", dir)
+		return unavailable("The disk of the data directory reports errors: nothing was saved. " +
+			"Check the disk, and that its file system is not read-only.")
 	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
 		return graft.WrapError(graft.CodeInternal, err,
-			"The file %s is damaged or is no database. Put back a copy, or move it away to start with an empty one.", file)
+			"The file %s is damaged or is no database. Put back a copy, or move it away to start with an empty one.", filepath.Join(dir, FileName))
 	}
 	return nil
 }

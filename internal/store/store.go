@@ -27,7 +27,8 @@ type Store struct {
 	dir     string    // absolute; empty where the database needs none
 	lock    io.Closer // of dir, nil: it is not taken
 	read    *sql.DB
-	write   *sql.DB // PostgreSQL: the same as read
+	write   *sql.DB
+	batches *batches // SQLite: of what is written
 	specs   specs
 	engine  engineLock
 }
@@ -73,8 +74,7 @@ func (s *Store) open(ctx context.Context, database string) error {
 // connect opens the connections that write.
 func (s *Store) connect(database string) (err error) {
 	if database != "" {
-		s.dialect, s.write, err = openPostgres(database)
-		s.read = s.write
+		s.dialect, s.write, s.read, err = openPostgres(database)
 		return err
 	}
 	s.dialect = sqliteDialect(s.dir)
@@ -82,6 +82,7 @@ func (s *Store) connect(database string) (err error) {
 		return err
 	}
 	s.write, err = openWriter(s.dialect.location)
+	s.batches = newBatches(s)
 	return err
 }
 

@@ -58,59 +58,23 @@ func facet(property, value string) string {
 	return "_" + property + "_" + hex.EncodeToString(sum[:8])
 }
 
-// maxLead is up to how many bytes the beginnings of a name are terms.
-const maxLead = 24
-
-// leads are terms for the beginnings of a name: all names that begin like this are
-// neighbours in the order of names.
-func leads(name string) []string {
-	var found []string
-	for i := range min(len(name), maxLead) {
-		found = append(found, lead(name[:i+1]))
-	}
-	return found
-}
-
-func lead(beginning string) string { return facet("lead", beginning) }
-
-// leading returns terms of which each addon of these names has one, and no other
-// addon: names are neighbours in order, and before and after are those on either
-// side; empty: there is none.
-func leading(before string, names []string, after string) []string {
-	var found []string
-	for _, name := range names {
-		term := facet("name", name)
-		if n := max(common(before, name), common(name, after)) + 1; n <= min(len(name), maxLead) {
-			term = lead(name[:n])
-		}
-		if len(found) == 0 || found[len(found)-1] != term {
-			found = append(found, term)
-		}
-	}
-	return found
-}
-
-// common is how many bytes two names begin with that are the same.
-func common(a, b string) int {
-	n := 0
-	for n < min(len(a), len(b)) && a[n] == b[n] {
-		n++
-	}
-	return n
-}
-
 const (
-	facetListed  = "_listed"  // approved, and not yanked
+	facetLatest  = "_latest"  // of its name
 	facetWaiting = "_waiting" // for a reviewer
 )
 
-// termsOf returns the terms of an addon, sorted.
-func termsOf(a *graft.Addon) []string {
+// hidden is the term in its place if an addon is not listed: as most searches are
+// for what is listed, that is no further term to look for.
+func hidden(term string) string { return "_hidden_" + term }
+
+// termsOf returns the terms of an addon, sorted. latest is whether it is the
+// latest of its name.
+func termsOf(a *graft.Addon, latest bool) []string {
 	names := append(words(a.Replaces...), words(a.Name, a.Publisher)...)
 	for _, s := range a.Services {
 		names = append(names, words(s.Name)...)
 	}
-	terms := slices.Concat(names, prefixes(names), leads(a.Name), words(a.Description, a.Readme))
+	terms := slices.Concat(names, prefixes(names), words(a.Description, a.Readme))
 	terms = append(terms, facet("name", a.Name), facet("kind", string(a.Kind)), facet("publisher", a.Publisher), facet("status", string(a.Status)))
 	for _, component := range a.Replaces {
 		terms = append(terms, facet("replaces", component))
@@ -121,11 +85,16 @@ func termsOf(a *graft.Addon) []string {
 	for _, platform := range platformsOf(a) {
 		terms = append(terms, facet("platform", platform))
 	}
-	if choosable(a) {
-		terms = append(terms, facetListed)
+	if latest {
+		terms = append(terms, facetLatest)
 	}
 	if a.Verification != nil && a.Verification.WaitsForReview {
 		terms = append(terms, facetWaiting)
+	}
+	if !choosable(a) {
+		for i, term := range terms {
+			terms[i] = hidden(term)
+		}
 	}
 	slices.Sort(terms)
 	return slices.Compact(terms)
@@ -160,7 +129,8 @@ func platformsOf(a *graft.Addon) []string {
 }
 
 // wanted are the terms that a query asks for: of each list one. The last word may
-// be the beginning of one in a name.
+// be the beginning of one in a name. There are none if everything is wanted that is
+// listed, or the latest of each name of that.
 func wanted(q *graft.AddonQuery) (all [][]string) {
 	terms := words(q.Text)
 	if n := len(terms); n > 0 && len(terms[n-1]) >= minPrefix && !strings.HasSuffix(q.Text, " ") {
@@ -182,14 +152,22 @@ func wanted(q *graft.AddonQuery) (all [][]string) {
 	if q.Platform != "" {
 		add("platform", graft.FullPlatform(q.Platform))
 	}
-	if q.Status == "" && !q.Waiting {
-		terms = append(terms, facetListed)
-	}
 	if q.Waiting {
 		terms = append(terms, facetWaiting)
 	}
+	if q.Latest && len(all)+len(terms) > 0 {
+		terms = append(terms, facetLatest)
+	}
 	for _, term := range terms {
 		all = append(all, []string{term})
+	}
+	if q.Status == "" && !q.Waiting {
+		return all
+	}
+	for i, terms := range all {
+		for _, term := range terms {
+			all[i] = append(all[i], hidden(term))
+		}
 	}
 	return all
 }

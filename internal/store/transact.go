@@ -53,13 +53,23 @@ func (s *Store) retry(ctx context.Context, isolation sql.IsolationLevel, fn func
 	}
 }
 
+// transact runs fn in a transaction, maybe together with others.
 func (s *Store) transact(ctx context.Context, isolation sql.IsolationLevel, fn func(tx *sql.Tx) error) error {
+	if s.batches == nil {
+		return s.transactAlone(ctx, isolation, fn)
+	}
+	return s.batches.run(ctx, fn)
+}
+
+func (s *Store) transactAlone(ctx context.Context, isolation sql.IsolationLevel, fn func(tx *sql.Tx) error) error {
 	tx, err := s.write.BeginTx(ctx, &sql.TxOptions{Isolation: isolation})
 	if err != nil {
 		return err
 	}
+	// Also if fn panics; a failed rollback closes the connection. After the commit it
+	// does nothing.
+	defer func() { _ = tx.Rollback() }()
 	if err := fn(tx); err != nil {
-		_ = tx.Rollback() // err says why; a failed rollback closes the connection
 		return err
 	}
 	return tx.Commit()

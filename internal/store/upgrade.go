@@ -19,19 +19,19 @@ func (s *Store) goMigrations() []*goose.Migration {
 			_, err := tx.ExecContext(ctx, `delete from name_keys`)
 			return err
 		}}),
-		goose.NewGoMigration(7, &goose.GoFunc{RunTx: s.complete}, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, s.dialect.terms.empty)
-			return err
-		}}),
-		goose.NewGoMigration(9, &goose.GoFunc{RunTx: addRights}, &goose.GoFunc{RunTx: func(context.Context, *sql.Tx) error { return nil }}),
-		// The beginnings of names have become terms.
-		goose.NewGoMigration(13, &goose.GoFunc{RunTx: s.indexAll}, &goose.GoFunc{RunTx: func(context.Context, *sql.Tx) error { return nil }}),
+		goose.NewGoMigration(7, &goose.GoFunc{RunTx: complete}, &goose.GoFunc{RunTx: nothing}),
+		goose.NewGoMigration(9, &goose.GoFunc{RunTx: addRights}, &goose.GoFunc{RunTx: nothing}),
+		// What it did, 15 does: terms are others now.
+		goose.NewGoMigration(13, &goose.GoFunc{RunTx: nothing}, &goose.GoFunc{RunTx: nothing}),
+		goose.NewGoMigration(15, &goose.GoFunc{RunTx: s.indexAll}, &goose.GoFunc{RunTx: nothing}),
 	}
 }
 
+func nothing(context.Context, *sql.Tx) error { return nil }
+
 // addKeys gives the names that there were before their keys.
 func addKeys(ctx context.Context, tx *sql.Tx) error {
-	names, err := allNames(ctx, tx)
+	names, err := texts(ctx, tx, `select name from names`)
 	if err != nil {
 		return err
 	}
@@ -43,9 +43,9 @@ func addKeys(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// complete gives the addons that there were before their kind and their terms,
-// and finds out which of each name is the latest.
-func (s *Store) complete(ctx context.Context, tx *sql.Tx) error {
+// complete gives the addons that there were before their kind, and finds out
+// which of each name is the latest.
+func complete(ctx context.Context, tx *sql.Tx) error {
 	err := eachAddon(ctx, tx, func(addon *graft.Addon) error {
 		addon.SetKind()
 		return rewrite(ctx, tx, addon)
@@ -53,16 +53,16 @@ func (s *Store) complete(ctx context.Context, tx *sql.Tx) error {
 	if err != nil {
 		return err
 	}
-	names, err := allNames(ctx, tx)
+	names, err := texts(ctx, tx, `select name from names`)
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if err := markLatest(ctx, tx, name); err != nil {
+		if _, err := markLatest(ctx, tx, name); err != nil {
 			return err
 		}
 	}
-	return s.indexAll(ctx, tx)
+	return nil
 }
 
 // addRights writes the rights of all addons that have none written down.

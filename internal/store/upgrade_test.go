@@ -106,10 +106,9 @@ func TestOldAddonsGetVersions(t *testing.T) {
 	if err != nil || len(versions) != 4 || versions[2].ID >= versions[1].ID || versions[1].ID >= versions[0].ID {
 		t.Errorf("versions: %+v, %v", versions, err)
 	}
-	found := 0
 	q := graft.AddonQuery{Kind: graft.KindPlugin, Replaces: "cluster_scheduler", Limit: 10}
-	if _, err := s.PageOfAddons(t.Context(), &q, func([]byte) error { found++; return nil }); err != nil || found != 3 {
-		t.Errorf("%d plugins are found, %v", found, err)
+	if found, _, err := s.PageOfAddons(t.Context(), &q); err != nil || len(found) != 3 {
+		t.Errorf("%d plugins are found, %v", len(found), err)
 	}
 	next := &graft.Addon{Descriptor: graft.Descriptor{Name: "hello"}}
 	if err := s.CreateAddon(t.Context(), next, nil); err != nil || next.Version != "0.0.4" {

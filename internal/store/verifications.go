@@ -24,6 +24,9 @@ type Verification struct {
 func (s *Store) EnqueueVerification(ctx context.Context, id string, change func(*graft.Addon) error) (*graft.Addon, error) {
 	var addon *graft.Addon
 	err := s.update(ctx, func(tx *sql.Tx) (err error) {
+		if err := lockVerification(ctx, tx, id); err != nil {
+			return err
+		}
 		if addon, err = s.changeAddon(ctx, tx, id, change); err != nil {
 			return err
 		}
@@ -35,6 +38,13 @@ func (s *Store) EnqueueVerification(ctx context.Context, id string, change func(
 		return err
 	})
 	return addon, err
+}
+
+// lockVerification keeps others from changing the verification of an addon, if it
+// has one, until the transaction ends; see lockName.
+func lockVerification(ctx context.Context, tx *sql.Tx, id string) error {
+	_, err := tx.ExecContext(ctx, `update verifications set token = token where addon_id = $1`, id)
+	return err
 }
 
 // ClaimVerification gives the verification that is due the longest to owner,
@@ -57,7 +67,10 @@ func (s *Store) ClaimVerification(ctx context.Context, owner string, at time.Tim
 		}
 		return err
 	})
-	return v, err
+	if err != nil {
+		return nil, err // not what a try that failed had begun with
+	}
+	return v, nil
 }
 
 // RenewVerification makes the lease last until a later time; CodeConflict when

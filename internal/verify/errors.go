@@ -129,13 +129,13 @@ func printable(text string) string {
 // registry that may do without was asked both ways, and not to speak TLS is no
 // reason then.
 func tlsReason(err error, plain bool) (string, bool) {
+	var authority x509.UnknownAuthorityError
+	if errors.As(err, &authority) {
+		return `its certificate is of an authority that is not known here: give "graft up" the one of that authority with --tls-ca`, true
+	}
 	var certificate *tls.CertificateVerificationError
 	if errors.As(err, &certificate) {
 		return "its certificate is not valid here (" + printable(certificate.Err.Error()) + ")", true
-	}
-	var authority x509.UnknownAuthorityError
-	if errors.As(err, &authority) {
-		return "its certificate is of an unknown authority", true
 	}
 	var record tls.RecordHeaderError
 	if !plain && (errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch)) {

@@ -188,5 +188,5 @@ func TestUntrustedCertificateIsFinal(t *testing.T) {
 	t.Cleanup(server.Close)
 	host := strings.TrimPrefix(server.URL, "https://")
 	_, err := resolve(t, host+"/web")
-	wantError(t, err, graft.CodeUpstream, host, "certificate")
+	wantError(t, err, graft.CodeUpstream, host, "certificate", "--tls-ca")
 }

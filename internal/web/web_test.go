@@ -1,112 +1,258 @@
-package web
+package web_test
 
 import (
-	"context"
-	"errors"
 	"net/http"
-	"net/http/httptest"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/client"
+	"github.com/graftplatform/graft/internal/app"
 )
-
-type fakeCatalog struct {
-	addons []graft.Addon
-	err    error
-}
-
-func (c *fakeCatalog) Search(_ context.Context, q graft.AddonQuery) (*graft.AddonPage, error) {
-	return &graft.AddonPage{Addons: c.addons[:min(len(c.addons), q.Limit)]}, c.err
-}
-
-func ask(t *testing.T, c *fakeCatalog, method, target string) *httptest.ResponseRecorder {
-	t.Helper()
-	h, err := New(Options{
-		Catalog: c, Marketplace: "http://127.0.0.1:11102", Engine: "http://10.0.0.7:11101",
-		Plane: graft.PlaneRoot, Version: "v1.2.3",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, target, nil))
-	return w
-}
 
 func TestHealth(t *testing.T) {
 	t.Parallel()
+	v := newSite(t, nil).visitor()
 	for _, path := range []string{"/health", "/health/"} {
-		w := ask(t, &fakeCatalog{}, "GET", path)
-		if w.Code != 200 || w.Body.String() != "healthy" || w.Header().Get("Access-Control-Allow-Origin") != "*" ||
-			w.Header().Get("Cross-Origin-Resource-Policy") != "cross-origin" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
-			t.Errorf("%s: %d %q", path, w.Code, w.Body)
+		p := v.get(path)
+		if p.status != 200 || p.body != "healthy" || p.header.Get("Access-Control-Allow-Origin") != "*" ||
+			p.header.Get("Cross-Origin-Resource-Policy") != "cross-origin" || p.header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %+v", path, p)
 		}
 	}
-	if w := ask(t, &fakeCatalog{}, "OPTIONS", "/health"); w.Code != 200 {
-		t.Errorf("OPTIONS: %d", w.Code)
+	if p := v.send("OPTIONS", "/health", nil, nil); p.status != 200 {
+		t.Errorf("OPTIONS: %+v", p)
 	}
-	if w := ask(t, &fakeCatalog{}, "POST", "/health"); w.Code != 405 {
-		t.Errorf("POST: %d", w.Code)
+	if p := v.post("/health", nil); p.status != 405 {
+		t.Errorf("POST: %+v", p)
 	}
 }
 
-func TestHome(t *testing.T) {
+// planHash finds what a page before an installation agrees to.
+var planHash = regexp.MustCompile(`name="plan" value="([^"]+)"`)
+
+// TestLife is what an operator does with an addon, with forms alone.
+func TestLife(t *testing.T) {
 	t.Parallel()
-	c := &fakeCatalog{addons: []graft.Addon{{ID: "6b0342fd771242bc7f1c506c", Descriptor: graft.Descriptor{
-		Name: "<script>alert(1)</script>", Description: "what it does",
-		Services: []graft.Service{{Name: "s", Image: "127.0.0.1:5000/hello:1"}},
-	}}}}
-	w := ask(t, c, "GET", "http://ops.example:11103/")
-	body := w.Body.String()
-	for _, want := range []string{
-		"&lt;script&gt;", "what it does", "127.0.0.1:5000/hello:1", "v1.2.3",
-		`href="http://ops.example:11102/api/docs"`, // loopback, as seen from the browser
-		`href="http://10.0.0.7:11101/api/docs"`,
-	} {
-		if !strings.Contains(body, want) {
-			t.Errorf("the page lacks %s", want)
+	s := newSite(t, nil)
+	v := s.signedIn(s.app.Token())
+	v.get("/").has(t, "No addon has been published yet", "Add New Addon", "Sign out")
+	v.get("/installed").has(t, "Nothing is installed")
+	addon := s.publish(s.hello())
+	v.get("/").has(t, "hello", "says hello", "/addons/"+addon.ID+"/install")
+	v.get("/?q=gree&view=table").has(t, "<table", "hello")
+	v.get("/?q=nothing-like-that").has(t, "No addon is like that")
+	v.get("/addons/"+addon.ID).has(t, "greeter", s.image, "The descriptor is valid", "graft install hello")
+
+	p := v.get("/addons/" + addon.ID + "/install")
+	p.has(t, "Nothing has happened yet", "create container", "Nothing beyond its own containers")
+	hash := planHash.FindStringSubmatch(p.body)
+	if hash == nil {
+		t.Fatalf("no plan in %s", p.body)
+	}
+	if p := v.post("/addons/"+addon.ID+"/install", url.Values{"plan": {"sha256:" + strings.Repeat("0", 64)}}); p.status != http.StatusConflict {
+		t.Errorf("another plan: %d at %s", p.status, p.path)
+	}
+	p = v.post("/addons/"+addon.ID+"/install", url.Values{"plan": {hash[1]}})
+	id, found := strings.CutPrefix(p.path, "/installed/")
+	if !found || p.status != http.StatusOK {
+		t.Fatalf("install: %d at %s: %s", p.status, p.path, p.body)
+	}
+	v.follow("/installed/"+id+"/live", "Active")
+	p = v.get("/installed/" + id)
+	p.has(t, "Active", "greeter", "Running", "Timeline", "good day", "Disable", "Uninstall", "not shown")
+	p.lacks(t, "hunter2")
+	v.get("/").has(t, `class="installed"`)
+	v.follow("/installed/"+id+"/logs/stream", "hello from inside")
+	v.get("/installed/"+id+"/logs/file").has(t, "hello from inside")
+	v.get("/installed/"+id+"/logs?service=greeter").has(t, "Logs of hello", "?service=greeter")
+	if p := v.get("/installed/" + id + "/logs?service=other"); p.status != http.StatusNotFound {
+		t.Errorf("logs of a service that is none: %d", p.status)
+	}
+
+	next := s.hello()
+	next.Version = "1.1.0"
+	second := s.publish(next)
+	v.get("/installed/"+id).has(t, "Version 1.1.0 is there")
+	p = v.get("/addons/" + second.ID + "/install")
+	p.has(t, "Change hello from 1.0.0 to 1.1.0")
+	hash = planHash.FindStringSubmatch(p.body)
+	v.post("/addons/"+second.ID+"/install", url.Values{"plan": {hash[1]}, "upgrade": {id}})
+	v.follow("/installed/"+id+"/live", "<small>1.1.0</small>")
+	s.await(id, graft.StatusActive)
+	v.get("/installed/"+id).lacks(t, "is there, published")
+
+	v.post("/installed/"+id+"/disable", nil)
+	s.await(id, graft.StatusDisabled)
+	v.get("/installed").has(t, "Disabled", "Enable")
+	v.post("/installed/"+id+"/enable", nil)
+	s.await(id, graft.StatusActive)
+	v.get("/installed/"+id+"/uninstall").has(t, "Uninstall hello?")
+	v.post("/installed/"+id+"/uninstall", url.Values{"data": {"remove"}})
+	v.follow("/installed/"+id+"/live", "It is uninstalled")
+	v.get("/installed/"+id).has(t, "It is uninstalled")
+	v.get("/installed").has(t, "Nothing is installed")
+	v.get("/audit").has(t, "POST /api/v1/addons", "admin")
+	if p := v.get("/no-such-page"); p.status != http.StatusNotFound {
+		t.Errorf("a page that is none: %d", p.status)
+	}
+}
+
+func TestSignIn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	v := s.visitor()
+	if p := v.get("/installed"); p.path != "/sign-in?to=%2Finstalled" {
+		t.Errorf("without a session: at %s", p.path)
+	}
+	if p := v.post("/sign-in", url.Values{"token": {"wrong"}, "to": {"/installed"}}); p.status != http.StatusUnauthorized ||
+		!strings.Contains(p.body, "No server knows this token") || !strings.Contains(p.body, `value="/installed"`) {
+		t.Errorf("a wrong token: %+v", p)
+	}
+	if p := v.post("/sign-in", url.Values{"token": {" " + s.app.Token() + "\n"}, "to": {"/installed"}}); p.path != "/installed" {
+		t.Errorf("the right token leads to %s", p.path)
+	}
+	if p := v.post("/sign-out", nil); p.path != "/" || strings.Contains(p.body, "Sign out") {
+		t.Errorf("sign-out: %+v", p)
+	}
+	if p := v.get("/installed"); !strings.HasPrefix(p.path, "/sign-in") {
+		t.Errorf("after the sign-out: at %s", p.path)
+	}
+	for _, to := range []string{"https://evil.example/", "//evil.example", `/\evil.example`, "javascript:alert(1)", "/sign-out"} {
+		if p := s.visitor().post("/sign-in", url.Values{"token": {s.app.Token()}, "to": {to}}); p.path != "/" {
+			t.Errorf("%s leads to %s", to, p.path)
 		}
 	}
-	if w.Code != 200 || strings.Contains(body, "<script") || strings.Contains(body, "style=") {
-		t.Errorf("%d %s", w.Code, body)
+}
+
+// The command line gives the browser a link that is good once.
+func TestLink(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	link := s.visitor().send("POST", "/sign-in/link", nil, map[string]string{"Authorization": "Bearer " + s.app.Token()})
+	code := regexp.MustCompile(`^\{"url":"(/sign-in/link\?code=[A-Z0-9]{26})"\}\n$`).FindStringSubmatch(link.body)
+	if link.status != http.StatusCreated || code == nil {
+		t.Fatalf("%+v", link)
 	}
-	for name, want := range map[string]string{"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "Cross-Origin-Resource-Policy": ""} {
-		if got := w.Header().Get(name); got != want {
+	s.visitor().get(code[1]).has(t, "Sign out", "admin")
+	if p := s.visitor().get(code[1]); p.status != http.StatusUnauthorized || !strings.Contains(p.body, "used before") {
+		t.Errorf("the second time: %+v", p)
+	}
+	if p := s.visitor().send("POST", "/sign-in/link", nil, map[string]string{"Authorization": "Bearer wrong"}); p.status != http.StatusUnauthorized {
+		t.Errorf("a wrong token: %+v", p)
+	}
+}
+
+// Where nobody is asked, everybody is signed in.
+func TestNobodyIsAsked(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(o *app.Options) { o.Auth = app.AuthNone })
+	p := s.visitor().get("/installed")
+	if p.path != "/installed" {
+		t.Errorf("at %s", p.path)
+	}
+	p.has(t, "Nothing is installed", "anonymous")
+	p.lacks(t, "Sign out")
+}
+
+// What the role of a token does not allow is neither offered nor done.
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	addon := s.publish(s.hello())
+	issued, err := s.client.CreateToken(t.Context(), client.Engine, graft.TokenRequest{Name: "ann", Role: graft.RoleViewer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := s.signedIn(issued.Secret)
+	v.get("/").lacks(t, "/publish", "/tokens", "/review")
+	v.get("/addons/"+addon.ID+"/install").has(t, "ask an operator")
+	if p := v.post("/addons/"+addon.ID+"/install", nil); p.status != http.StatusForbidden {
+		t.Errorf("installing: %d", p.status)
+	}
+	for _, path := range []string{"/tokens", "/audit", "/review"} {
+		if p := v.get(path); p.status != http.StatusForbidden {
+			t.Errorf("%s: %d", path, p.status)
+		}
+	}
+	if err := s.client.RevokeToken(t.Context(), client.Engine, issued.ID); err != nil {
+		t.Fatal(err)
+	}
+	if p := v.get("/installed"); !strings.HasPrefix(p.path, "/sign-in") {
+		t.Errorf("with a token that was revoked: at %s", p.path)
+	}
+}
+
+// Pages of other sites can't use the session of who looks at them.
+func TestForeignForms(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	v := s.signedIn(s.app.Token())
+	for _, header := range []map[string]string{
+		{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:1"},
+		{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
+	} {
+		if p := v.send("POST", "/sign-out", nil, header); p.status != http.StatusForbidden {
+			t.Errorf("%v: %d", header, p.status)
+		}
+	}
+	p := v.get("/installed")
+	if p.path != "/installed" {
+		t.Errorf("signed out all the same: at %s", p.path)
+	}
+	for name, want := range map[string]string{
+		"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store", "Access-Control-Allow-Origin": "",
+	} {
+		if got := p.header.Get(name); got != want {
 			t.Errorf("%s is %q", name, got)
 		}
 	}
-	if policy := w.Header().Get("Content-Security-Policy"); strings.Contains(policy, "unsafe") || !strings.HasPrefix(policy, "default-src 'none'") {
-		t.Errorf("policy is %q", policy)
-	}
-	if empty := ask(t, &fakeCatalog{}, "GET", "/"); !strings.Contains(empty.Body.String(), "No addon") {
-		t.Errorf("without addons: %s", empty.Body)
+	if policy := p.header.Get("Content-Security-Policy"); strings.Contains(policy, "unsafe") || !strings.HasPrefix(policy, "default-src 'none'") {
+		t.Errorf("the policy is %q", policy)
 	}
 }
 
-func TestMarketplaceAway(t *testing.T) {
+func TestTokens(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		err  error
-		want string
-	}{
-		{graft.Errorf(graft.CodeUnavailable, "no answer from there"), "no answer from there"},
-		{graft.WrapError(graft.CodeUnavailable, context.DeadlineExceeded, "x"), "did not answer within 5s"},
-		{errors.New("inner text"), "can&#39;t be read"},
-	} {
-		w := ask(t, &fakeCatalog{err: c.err}, "GET", "/")
-		if w.Code != http.StatusBadGateway || !strings.Contains(w.Body.String(), c.want) || strings.Contains(w.Body.String(), "inner") {
-			t.Errorf("%v: %d %s", c.err, w.Code, w.Body)
-		}
+	s := newSite(t, nil)
+	v := s.signedIn(s.app.Token())
+	if p := v.post("/tokens", url.Values{"name": {"admin"}, "role": {"viewer"}}); p.status != http.StatusUnprocessableEntity {
+		t.Errorf("a name that is taken: %+v", p)
+	}
+	p := v.post("/tokens", url.Values{"name": {"ci"}, "role": {"publisher"}, "days": {"30"}})
+	p.has(t, "The token of ci", "publisher")
+	secret := regexp.MustCompile(`<pre class="code" tabindex="0">([^<]+)</pre>`).FindStringSubmatch(p.body)
+	if secret == nil {
+		t.Fatal("no secret")
+	}
+	v.get("/tokens").lacks(t, secret[1])
+	s.signedIn(secret[1]).get("/").has(t, "ci")
+	id := regexp.MustCompile(`/tokens/([0-9a-f]{24})/revoke`).FindStringSubmatch(p.body)
+	v.post("/tokens/"+id[1]+"/revoke", nil).has(t, "revoked")
+	if p := s.visitor().post("/sign-in", url.Values{"token": {secret[1]}}); p.status != http.StatusUnauthorized {
+		t.Errorf("the revoked token: %d", p.status)
 	}
 }
 
-func TestOtherPaths(t *testing.T) {
+func TestSettings(t *testing.T) {
 	t.Parallel()
-	if w := ask(t, &fakeCatalog{}, "GET", "/nope"); w.Code != 404 || !strings.Contains(w.Body.String(), "no page") {
-		t.Errorf("%d %s", w.Code, w.Body)
+	s := newSite(t, nil)
+	v := s.signedIn(s.app.Token())
+	form := url.Values{"registries": {"ghcr.io\ndocker.io"}, "host_paths": {"/srv/my data\n"}}
+	for _, kind := range graft.RightKinds() {
+		form.Set("right."+string(kind), "ask")
 	}
-	if w := ask(t, &fakeCatalog{}, "GET", "/static/style.css"); w.Code != 200 || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/css") {
-		t.Errorf("%d %s", w.Code, w.Header().Get("Content-Type"))
+	form.Set("right.privileged", "deny")
+	v.post("/settings", form).has(t, "Saved", "/srv/my data", "ghcr.io")
+	policy, err := s.client.Policy(t.Context())
+	if err != nil || policy.Rights[graft.RightPrivileged] != graft.PolicyDeny || len(policy.Registries) != 2 || policy.HostPaths[0] != "/srv/my data" {
+		t.Errorf("the policy is %+v, %v", policy, err)
 	}
+	form.Set("host_paths", "../etc")
+	if p := v.post("/settings", form); p.status != http.StatusUnprocessableEntity || !strings.Contains(p.body, "../etc") {
+		t.Errorf("a bad path: %+v", p)
+	}
+	v.get("/about").has(t, "Works", "Engine, with Docker")
 }

@@ -2,8 +2,8 @@ package docker_test
 
 import (
 	"math/rand/v2"
-	"net"
 	"net/netip"
+	"strconv"
 	"testing"
 
 	"github.com/graftplatform/graft/internal/dockertest"
@@ -88,13 +88,12 @@ func newDriver(t *testing.T, options docker.Options) *docker.Driver {
 	return d
 }
 
-// freePort returns a TCP port that was free a moment ago.
+// freePort is dockertest.FreePort as drivers have ports.
 func freePort(t *testing.T) uint16 {
 	t.Helper()
-	l, err := net.Listen("tcp", ":0")
+	port, err := strconv.ParseUint(dockertest.FreePort(t), 10, 16)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return uint16(l.Addr().(*net.TCPAddr).Port)
+	return uint16(port)
 }

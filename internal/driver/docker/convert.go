@@ -43,6 +43,7 @@ func convert(in *container.InspectResponse) driver.Container {
 		out.RestartPolicy = formatRestart(in.HostConfig.RestartPolicy)
 		out.Ports = ports(in.HostConfig.PortBindings)
 		out.AutoRemove = in.HostConfig.AutoRemove
+		out.MemLimit = max(in.HostConfig.Memory, 0) // -1, too, says that there is none
 	}
 	out.Mounts = mounts(in.Mounts)
 	if in.NetworkSettings != nil {

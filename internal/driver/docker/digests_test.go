@@ -80,17 +80,14 @@ func TestImageWithoutDigest(t *testing.T) {
 		i := slices.IndexFunc(snapshot.Containers, func(c driver.Container) bool { return c.ID == id })
 		return snapshot.Containers[i].ImageDigest, p.count("GET /images/" + image.ID + "/json")
 	}
-	kept := false
-	for n := 0; n < 100 && !kept; n++ { // the events of other tests may spoil one
+	// The events of other tests may spoil one.
+	eventually(t, "an image without digest is not asked for", func() bool {
 		digest, asked := observe()
-		kept = asked == 0
 		if digest != "" {
 			t.Errorf("digest is %q, want none", digest)
 		}
-	}
-	if !kept {
-		t.Error("an image without digest is asked for every time")
-	}
+		return asked == 0
+	})
 	pushed, err := api.ImagePush(t.Context(), tag, client.ImagePushOptions{RegistryAuth: "e30="})
 	if err == nil {
 		err = pushed.Wait(t.Context())
@@ -99,12 +96,10 @@ func TestImageWithoutDigest(t *testing.T) {
 		t.Fatal(err)
 	}
 	repository := strings.TrimSuffix(tag, ":local")
-	for range 100 { // the event may take a moment
-		if digest, _ := observe(); strings.HasPrefix(digest, repository+"@sha256:") {
-			return
-		}
-	}
-	t.Error("an image that was pushed has no digest")
+	eventually(t, "an image that was pushed has a digest", func() bool { // its event may take a moment
+		digest, _ := observe()
+		return strings.HasPrefix(digest, repository+"@sha256:")
+	})
 }
 
 // Somebody removed the name of the image, which has another one.

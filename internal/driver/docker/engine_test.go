@@ -3,11 +3,8 @@ package docker_test
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"reflect"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -137,24 +134,15 @@ func TestEverythingOfASpecification(t *testing.T) {
 
 func TestAliasesAreAnswered(t *testing.T) {
 	t.Parallel()
-	d, spec := setUp(t, docker.Options{})
-	server := spec
+	m := newMover(t, nil)
+	server := m.spec
 	server.Name += "-server"
-	server.Endpoints = []driver.Endpoint{{Network: spec.Endpoints[0].Network, Aliases: []string{"scheduler"}}}
+	server.Ports = nil
+	server.Endpoints = []driver.Endpoint{{Network: m.home, Aliases: []string{"scheduler"}}}
 	server.Environment = map[string]string{"NAME": "the scheduler"}
-	start(t, d, server)
-	port := freePort(t)
-	spec.Ports = []driver.Port{{HostPort: port, ContainerPort: 8080, Protocol: "tcp"}}
-	start(t, d, spec)
-	response, err := http.Get("http://127.0.0.1:" + strconv.Itoa(int(port)) + "/get?url=http://scheduler:8080/")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil || string(body) != "the scheduler\n" {
-		t.Errorf("answer is %q, %v", body, err)
-	}
+	start(t, m.Driver, server)
+	start(t, m.Driver, m.spec)
+	m.answers("/get?url=http://scheduler:8080/", "the scheduler")
 }
 
 func TestAnonymousVolumesGo(t *testing.T) {
@@ -265,17 +253,8 @@ func TestObserveInspectsWhatChanged(t *testing.T) {
 		})
 	}()
 	<-connected
-	untilKept := func() int { // the events of other tests may spoil one
-		for n := range 100 {
-			if inspected() == 0 {
-				return n
-			}
-		}
-		return 100
-	}
-	if n := untilKept(); n == 100 {
-		t.Error("with a watch the container is inspected every time")
-	}
+	// The events of other tests may spoil one.
+	eventually(t, "with a watch the container is not inspected", func() bool { return inspected() == 0 })
 	if err := other.SetRestartPolicy(t.Context(), id, "always"); err != nil { // the list does not show that
 		t.Fatal(err)
 	}

@@ -104,5 +104,9 @@ func (d *Driver) startFailed(api *client.Client, err error, id string) error {
 		return graft.Errorf(graft.CodeInvalid,
 			"container %q can't start: the runtime does not accept its command, mounts or limits: %s", id, text)
 	}
+	if strings.HasSuffix(words(err), "id already in use") {
+		// A daemon that was killed, and runs again, cleans up what it had begun.
+		return graft.WrapError(graft.CodeUnavailable, err, "container %q can't start yet: Docker has not cleaned up after it was killed", id)
+	}
 	return d.failed(api, err, "container %q can't start", id)
 }

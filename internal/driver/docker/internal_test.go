@@ -37,6 +37,16 @@ func TestPortTaken(t *testing.T) {
 	}
 }
 
+// A daemon that was killed says this of containers that it was starting; it is no
+// fault of theirs.
+func TestStartAfterTheDaemonWasKilled(t *testing.T) {
+	t.Parallel()
+	err := (&Driver{}).startFailed(nil, errors.New("Error response from daemon: id already in use"), "web")
+	if graft.ErrorCode(err) != graft.CodeUnavailable {
+		t.Errorf("%s: %v", graft.ErrorCode(err), err)
+	}
+}
+
 // Another client may make a network of the same name at the same time; until one
 // of the two is gone, Docker does not know which is meant.
 func TestAmbiguousNetworkIsTemporary(t *testing.T) {
@@ -194,14 +204,14 @@ func TestConvertOddAnswers(t *testing.T) {
 	c := convert(&container.InspectResponse{
 		ID: id, Name: "/web",
 		State: &container.State{Status: "exited", StartedAt: "0001-01-01T00:00:00Z", Health: &container.Health{Status: container.Unhealthy}},
-		HostConfig: &container.HostConfig{PortBindings: network.PortMap{
+		HostConfig: &container.HostConfig{Resources: container.Resources{Memory: -1}, PortBindings: network.PortMap{
 			network.MustParsePort("80/tcp"): {{HostPort: "8000-8010"}, {HostPort: ""}},
 		}},
 		NetworkSettings: &container.NetworkSettings{Networks: map[string]*network.EndpointSettings{
 			"net": {Aliases: []string{"web", "z", id[:12], "a", "z"}}, "odd": nil,
 		}},
 	})
-	if c.Health != "" || !c.StartedAt.IsZero() || c.RestartPolicy != "no" {
+	if c.Health != "" || !c.StartedAt.IsZero() || c.RestartPolicy != "no" || c.MemLimit != 0 {
 		t.Errorf("stopped container became %+v", c)
 	}
 	if len(c.Ports) != 2 || c.Ports[0].HostPort != 0 {
@@ -244,6 +254,27 @@ func TestConvertNetworksAndMounts(t *testing.T) {
 	in.State = &container.State{Status: "restarting", Running: true, Restarting: true}
 	if c := convert(in); len(c.Addresses) != 0 {
 		t.Errorf("a container that waits for its restart has the addresses %v", c.Addresses)
+	}
+}
+
+// Both versions of control groups, and what neither should say.
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		usage uint64
+		stats map[string]uint64
+		want  int64
+	}{
+		{"version 1", 100, map[string]uint64{"total_inactive_file": 30, "inactive_file": 10}, 70},
+		{"version 2", 100, map[string]uint64{"inactive_file": 30}, 70},
+		{"no files", 100, nil, 100},
+		{"more files than memory", 100, map[string]uint64{"inactive_file": 101}, 100},
+		{"nothing", 0, nil, 0},
+	} {
+		if got := memory(&container.MemoryStats{Usage: c.usage, Stats: c.stats}); got != c.want {
+			t.Errorf("%s: %d bytes, want %d", c.name, got, c.want)
+		}
 	}
 }
 

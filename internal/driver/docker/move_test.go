@@ -104,16 +104,17 @@ func (m *mover) answer(path string) (string, error) {
 // after its start.
 func (m *mover) answers(path, want string) {
 	m.Helper()
-	m.eventually(fmt.Sprintf("%s answers %q", path, want), func() bool {
+	eventually(m.T, fmt.Sprintf("%s answers %q", path, want), func() bool {
 		got, err := m.answer(path)
 		return err == nil && got == want
 	})
 }
 
-func (m *mover) eventually(what string, ok func() bool) {
-	m.Helper()
+// eventually waits for what Docker tells nobody of.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
 	const patience = 30 * time.Second
-	ctx, cancel := context.WithTimeout(m.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	often := time.NewTicker(20 * time.Millisecond)
 	defer often.Stop()
@@ -121,7 +122,7 @@ func (m *mover) eventually(what string, ok func() bool) {
 		select {
 		case <-often.C:
 		case <-ctx.Done():
-			m.Fatalf("never came true: %s", what)
+			t.Fatalf("never came true: %s", what)
 		}
 	}
 }
@@ -227,7 +228,7 @@ func (m *mover) crashing() string {
 	m.spec.Restart = "always"
 	id := start(m.T, m.Driver, m.spec)
 	const tries = 5 // from then on it waits for more than three seconds
-	m.eventually("the container waits for its restart", func() bool {
+	eventually(m.T, "the container waits for its restart", func() bool {
 		c := m.inspect(id)
 		return c.State.Restarting && c.RestartCount >= tries
 	})

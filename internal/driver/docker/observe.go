@@ -132,7 +132,7 @@ func observeNetworks(ctx context.Context, api *client.Client) ([]driver.Network,
 	}
 	networks := make([]driver.Network, len(list.Items))
 	for i, n := range list.Items {
-		networks[i] = driver.Network{ID: n.ID, Name: n.Name, Driver: n.Driver, Internal: n.Internal, Labels: n.Labels}
+		networks[i] = driver.Network{ID: n.ID, Name: n.Name, Driver: n.Driver, Internal: n.Internal, EnableIPv6: n.EnableIPv6, Labels: n.Labels}
 	}
 	slices.SortFunc(networks, func(a, b driver.Network) int { return strings.Compare(a.Name+"\n"+a.ID, b.Name+"\n"+b.ID) })
 	return networks, nil
@@ -145,7 +145,7 @@ func observeVolumes(ctx context.Context, api *client.Client) ([]driver.Volume, e
 	}
 	volumes := make([]driver.Volume, len(list.Items))
 	for i, v := range list.Items {
-		volumes[i] = driver.Volume{Name: v.Name, Driver: v.Driver, Labels: v.Labels}
+		volumes[i] = driver.Volume{Name: v.Name, Driver: v.Driver, DriverOpts: v.Options, Labels: v.Labels}
 	}
 	slices.SortFunc(volumes, func(a, b driver.Volume) int { return strings.Compare(a.Name, b.Name) })
 	return volumes, nil

@@ -144,10 +144,8 @@ func (e *existing) removeVolumes(ctx context.Context, names map[string]string) {
 func TestRecreateDropsWhatDockerGenerated(t *testing.T) {
 	t.Parallel()
 	d, spec := setUp(t, docker.Options{})
-	prefix := netip.MustParsePrefix("10.213.77.0/24")
-	address := netip.MustParseAddr("10.213.77.7")
 	name := spec.Name + "-static"
-	createNetwork(t, client.NetworkCreateOptions{IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: prefix}}}}, name)
+	address := netip.MustParseAddr(createSubnet(t, name))
 	e := createExisting(t, d, spec, client.ContainerCreateOptions{
 		Config:     &container.Config{Entrypoint: []string{""}, Cmd: []string{"/app"}},
 		HostConfig: &container.HostConfig{NetworkMode: container.NetworkMode(name)},

@@ -59,14 +59,8 @@ func testLogs(s *suite) {
 		return out.String()
 	}
 
-	// Follow ends with its context, and with the container.
-	ctx, cancel := context.WithCancel(s.ctx)
-	first := &signalWriter{line: make(chan struct{})}
-	ended := make(chan error, 1)
-	go func() { ended <- s.Driver.Logs(ctx, id, driver.LogOptions{Follow: true}, first) }()
-	<-first.line
-	cancel()
-	s.must(<-ended)
+	s.awaitStarted(id)
+	ended := make(chan error, 1) // with the container
 	go func() { ended <- s.Driver.Logs(s.ctx, id, driver.LogOptions{Follow: true}, &strings.Builder{}) }()
 	s.must(s.Driver.Stop(s.ctx, id))
 	s.must(<-ended)
@@ -118,6 +112,21 @@ func testLogsGoOn(s *suite) {
 	if got := read(driver.LogOptions{Since: since, Last: &last}); got != "" || !last.Equal(before) {
 		s.Errorf("there is %q after the last line, at %v and then %v", got, before, last)
 	}
+}
+
+// awaitStarted returns once the program of a container says that it has started:
+// one that is told to end before may not know how. Whoever follows what it says is
+// through when his context ends.
+func (s *suite) awaitStarted(id string) {
+	s.Helper()
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer cancel()
+	first := &signalWriter{line: make(chan struct{})}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Driver.Logs(ctx, id, driver.LogOptions{Follow: true}, first) }()
+	<-first.line
+	cancel()
+	s.must(<-ended)
 }
 
 // signalWriter says when something was written.

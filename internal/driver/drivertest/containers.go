@@ -43,6 +43,7 @@ func testLifecycle(s *suite) {
 	if c = s.wantState(id, driver.StateRunning); c.StartedAt.IsZero() || !c.Running() || c.Restarts != 0 {
 		s.Errorf("running container is %+v", c)
 	}
+	s.awaitStarted(id)
 	s.must(s.Driver.Stop(s.ctx, id))
 	s.must(s.Driver.Stop(s.ctx, id))
 	if c = s.wantState(id, driver.StateExited); c.FinishedAt.IsZero() || c.ExitCode != 0 || c.Running() {

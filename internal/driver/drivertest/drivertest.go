@@ -79,6 +79,8 @@ func Run(t *testing.T, harness func(*testing.T) Harness) {
 		"Health":             testHealth,
 		"GivenUp":            testGivenUp,
 		"SnapshotsAreStable": testSnapshotsAreStable,
+		"StartedAt":          testStartedAt,
+		"Usage":              testUsage,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

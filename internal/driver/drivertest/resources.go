@@ -1,6 +1,7 @@
 package drivertest
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -24,6 +25,15 @@ func testNetworks(s *suite) {
 	if i < 0 || networks[i].ID == "" || networks[i].Driver != "bridge" || !networks[i].Internal || networks[i].Labels["graft.test"] != s.Prefix {
 		s.Fatalf("networks are %+v, want %s among them", networks, spec.Name)
 	}
+
+	dual := driver.NetworkSpec{Name: s.name("dual"), Driver: "bridge", EnableIPv6: true, Labels: s.labels()}
+	s.must(s.Driver.CreateNetwork(s.ctx, dual))
+	for _, n := range s.observe().Networks {
+		if is := n.Name == dual.Name; (is || n.Name == spec.Name) && n.EnableIPv6 != is {
+			s.Errorf("network %s has IPv6: %v", n.Name, n.EnableIPv6)
+		}
+	}
+	s.must(s.Driver.RemoveNetwork(s.ctx, dual.Name))
 
 	web := s.spec("web")
 	web.Endpoints = []driver.Endpoint{{Network: spec.Name}}
@@ -73,12 +83,20 @@ func testNetworkIDs(s *suite) {
 }
 
 func testVolumes(s *suite) {
-	spec := driver.VolumeSpec{Name: s.name("data"), Driver: "local", Labels: s.labels()}
+	spec := driver.VolumeSpec{Name: s.name("data"), Driver: "local", Labels: s.labels(),
+		DriverOpts: map[string]string{"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}}
 	s.must(s.Driver.CreateVolume(s.ctx, spec))
 	s.must(s.Driver.CreateVolume(s.ctx, spec))
 	stranger := spec
 	stranger.Labels = map[string]string{"graft.test": "another"}
 	s.want(s.Driver.CreateVolume(s.ctx, stranger), graft.CodeConflict, spec.Name)
+
+	found := func(v driver.Volume) bool {
+		return v.Name == spec.Name && v.Driver == "local" && maps.Equal(v.DriverOpts, spec.DriverOpts)
+	}
+	if !slices.ContainsFunc(s.observe().Volumes, found) {
+		s.Errorf("volume %s is not as it was to be: %+v", spec.Name, s.observe().Volumes)
+	}
 
 	odd := driver.VolumeSpec{Name: s.name("odd"), Driver: "bridge"}
 	began := time.Now()

@@ -160,6 +160,7 @@ func (d *Driver) newContainer(spec driver.ContainerSpec) *container {
 		NetworkMode:   spec.Endpoints[0].Network,
 		RestartPolicy: cmp.Or(spec.Restart, "no"),
 		StopTimeout:   cmp.Or(spec.StopGracePeriod, defaultStopTimeout),
+		MemLimit:      spec.MemLimit,
 	}, asked: asked{Environment: maps.Clone(spec.Environment)}}
 	for _, e := range spec.Endpoints {
 		c.Endpoints = append(c.Endpoints, endpointOf(e))

@@ -14,6 +14,26 @@ import (
 func (d *Driver) RestartDaemon() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.endAll()
+	for _, c := range d.inOrder() {
+		if !c.StartedAt.IsZero() && (c.RestartPolicy == "always" || c.RestartPolicy == "unless-stopped" && !c.stopped) {
+			_ = d.start(c) // a failure is in c.Error
+		}
+	}
+}
+
+// KillDaemon does what is seen just after the runtime was killed and started again:
+// watches broke without a word, every container has ended, and none was started
+// again yet.
+func (d *Driver) KillDaemon() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.breakWatches()
+	d.endAll()
+}
+
+// endAll ends all containers, and forgets what was told before.
+func (d *Driver) endAll() {
 	for _, c := range d.inOrder() {
 		switch {
 		case c.Running():
@@ -25,11 +45,6 @@ func (d *Driver) RestartDaemon() {
 	}
 	d.events = nil
 	d.breakWatches()
-	for _, c := range d.inOrder() {
-		if !c.StartedAt.IsZero() && (c.RestartPolicy == "always" || c.RestartPolicy == "unless-stopped" && !c.stopped) {
-			_ = d.start(c) // a failure is in c.Error
-		}
-	}
 }
 
 // Prune removes the containers that do not run, as "docker container prune" does.

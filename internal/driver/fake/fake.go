@@ -41,6 +41,10 @@ type Behaviour struct {
 	Unhealthy   bool
 	// StartError, if not nil, is why containers do not start.
 	StartError error
+	// CPUs is how many cores containers keep busy, and Memory how much they have of
+	// it, in bytes.
+	CPUs   float64
+	Memory int64
 	// Output is printed at every start; ${NAME} in it stands for a variable of
 	// the container's environment.
 	Output string
@@ -202,7 +206,7 @@ func (d *Driver) breakWatches() {
 // operation and its target. Operations are create, recreate, start, stop, remove,
 // rename, set-restart-policy, connect, reconnect, disconnect, pull, create-network,
 // remove-network, create-volume and remove-volume; hooks also see info,
-// observe, watch and logs. Containers and networks are called by their names,
+// observe, watch, logs, has-image and usage. Containers and networks are called by their names,
 // whatever the caller used.
 func (d *Driver) Calls() []string {
 	d.mu.Lock()
@@ -279,7 +283,7 @@ func (d *Driver) enter(ctx context.Context, op, target string) (func(op, target 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch op {
-	case "info", "observe", "watch", "logs", "has-image":
+	case "info", "observe", "watch", "logs", "has-image", "usage":
 	default:
 		d.calls = append(d.calls, strings.TrimSpace(op+" "+target))
 	}

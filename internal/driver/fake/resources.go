@@ -55,7 +55,7 @@ func (d *Driver) CreateNetwork(ctx context.Context, spec driver.NetworkSpec) err
 		if n, ok := d.networks[spec.Name]; ok {
 			return sameLabels("network", spec.Name, spec.Labels, n.Labels)
 		}
-		n := driver.Network{ID: d.newID(), Name: spec.Name, Driver: spec.Driver, Internal: spec.Internal, Labels: maps.Clone(spec.Labels)}
+		n := driver.Network{ID: d.newID(), Name: spec.Name, Driver: spec.Driver, Internal: spec.Internal, EnableIPv6: spec.EnableIPv6, Labels: maps.Clone(spec.Labels)}
 		d.networks[spec.Name] = n
 		d.emit("network", "create", n.ID, n.Name)
 		return nil
@@ -116,7 +116,7 @@ func (d *Driver) CreateVolume(ctx context.Context, spec driver.VolumeSpec) error
 }
 
 func (d *Driver) addVolume(spec driver.VolumeSpec) {
-	d.volumes[spec.Name] = driver.Volume{Name: spec.Name, Driver: "local", Labels: maps.Clone(spec.Labels)}
+	d.volumes[spec.Name] = driver.Volume{Name: spec.Name, Driver: "local", DriverOpts: maps.Clone(spec.DriverOpts), Labels: maps.Clone(spec.Labels)}
 	d.emit("volume", "create", spec.Name, spec.Name)
 }
 

@@ -181,6 +181,9 @@ func (d *Driver) publish(event driver.Event) {
 	event.Time = d.clock()
 	d.events = append(d.events, event)
 	for l := range d.listeners {
+		if l.broken != nil {
+			continue // it hears nothing of what happens later
+		}
 		l.events = append(l.events, event)
 		l.notify()
 	}

@@ -54,11 +54,10 @@ func TestOneOfThreeIsKilled(t *testing.T) {
 	}
 	defer db.Close()
 	owners := allBusy(ctx, t, db)
-	killed := running[0]
-	killed.kill()
+	killed := running[0].kill()
 	lost := map[string]bool{}
 	for id, owner := range owners {
-		lost[id] = strings.Contains(owner, fmt.Sprintf("-%d-", killed.command.Process.Pid))
+		lost[id] = strings.Contains(owner, fmt.Sprintf("-%d-", killed.Pid()))
 	}
 	images.open()
 

@@ -55,8 +55,10 @@ func installationExists(t *testing.T, s *store.Store) {
 	wantCode(t, err, graft.CodeExists)
 	equal(t, graft.ErrorMessage(err), fmt.Sprintf("Addon with marketplace-id - %s already exists.", first.MarketplaceID))
 
-	_, err = s.SetDesired(t.Context(), first.ID, graft.DesiredRemoved, graft.StatusDisabled)
-	noError(t, err)
+	equal(t, must(s.Remove(t.Context(), first.ID, false))(t).Status, graft.StatusDisabling)
+	again.ID = ""
+	wantCode(t, s.CreateInstallation(t.Context(), again), graft.CodeExists)
+	must(s.SetStatus(t.Context(), first.ID, 2, graft.StatusDisabled, nil, ""))(t)
 	again.ID = ""
 	noError(t, s.CreateInstallation(t.Context(), again)) // while the first is on its way out
 }
@@ -92,7 +94,7 @@ func setDesiredWritesTheSpec(t *testing.T, s *store.Store) {
 func setDesiredAfterRemoved(t *testing.T, s *store.Store) {
 	i := createInstallation(t, s, "a")
 	for range 2 {
-		must(s.SetDesired(t.Context(), i.ID, graft.DesiredRemoved, graft.StatusDisabling))(t)
+		must(s.Remove(t.Context(), i.ID, false))(t)
 	}
 	_, err := s.SetDesired(t.Context(), i.ID, graft.DesiredEnabled, graft.StatusInstalling)
 	wantCode(t, err, graft.CodeConflict)
@@ -318,7 +320,40 @@ func setVersionOfWhatMayNotChange(t *testing.T, s *store.Store) {
 	wantCode(t, err, graft.CodeNotFound)
 	must(s.SetDesired(t.Context(), i.ID, graft.DesiredDisabled, graft.StatusDisabled))(t)
 	equal(t, must(s.SetVersion(t.Context(), i.ID, 2, i.Pinned(), nil, details))(t).Status, graft.StatusDisabled)
-	must(s.SetDesired(t.Context(), i.ID, graft.DesiredRemoved, graft.StatusDisabled))(t)
+	must(s.Remove(t.Context(), i.ID, false))(t)
 	_, err = s.SetVersion(t.Context(), i.ID, 4, i.Pinned(), nil, details)
 	wantCode(t, err, graft.CodeConflict)
+}
+
+// A version that may have to come back is kept for the installation that it was.
+func versionBeforeIsKept(t *testing.T, s *store.Store) {
+	i, other := createInstallation(t, s, "a"), createInstallation(t, s, "a")
+	before, details := i.Pinned(), &graft.StatusDetails{FailedServices: []string{}}
+	next := *before
+	next.MarketplaceID = graft.NewID(time.Now())
+	must(s.SetVersion(t.Context(), i.ID, 1, &next, before, details))(t)
+	again := &graft.Installation{MarketplaceID: before.MarketplaceID, Descriptor: before.Descriptor}
+	wantCode(t, s.CreateInstallation(t.Context(), again), graft.CodeConflict)
+	wantCode(t, s.MayRun(t.Context(), "", before.MarketplaceID), graft.CodeConflict)
+	wantCode(t, s.MayRun(t.Context(), "", next.MarketplaceID), graft.CodeExists)
+	_, err := s.SetVersion(t.Context(), other.ID, 1, before, nil, details)
+	wantCode(t, err, graft.CodeConflict)
+	equal(t, must(s.Installation(t.Context(), other.ID))(t), other)
+
+	noError(t, s.MayRun(t.Context(), i.ID, before.MarketplaceID)) // to itself
+	must(s.SetVersion(t.Context(), i.ID, 2, before, before, details))(t)
+	must(s.SetDesired(t.Context(), i.ID, graft.DesiredDisabled, graft.StatusDisabled))(t)
+	must(s.Remove(t.Context(), i.ID, false))(t)
+	noError(t, s.CreateInstallation(t.Context(), again)) // while the first is on its way out
+}
+
+// One that is uninstalled on its way to another version does not come back.
+func versionBeforeWhoLeaves(t *testing.T, s *store.Store) {
+	i := createInstallation(t, s, "a")
+	before, next := i.Pinned(), *i.Pinned()
+	next.MarketplaceID = graft.NewID(time.Now())
+	must(s.SetVersion(t.Context(), i.ID, 1, &next, before, &graft.StatusDetails{}))(t)
+	equal(t, must(s.Remove(t.Context(), i.ID, false))(t).Status, graft.StatusDisabling)
+	wantCode(t, s.MayRun(t.Context(), "", next.MarketplaceID), graft.CodeExists)
+	noError(t, s.MayRun(t.Context(), "", before.MarketplaceID))
 }

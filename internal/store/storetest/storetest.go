@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"SearchFollowsChanges":         searchFollowsChanges,
 		"SearchRefusesOtherCursors":    searchRefusesOtherCursors,
 		"SearchOfMany":                 searchOfMany,
+		"SearchAgreesWithLooking":      searchAgreesWithLooking,
 		"InstallationRoundTrip":        installationRoundTrip,
 		"InstallationExists":           installationExists,
 		"InstallationNotFound":         installationNotFound,
@@ -46,6 +47,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"SetDesiredAfterRemoved":       setDesiredAfterRemoved,
 		"SetVersionChangesWhatRuns":    setVersionChangesWhatRuns,
 		"SetVersionOfWhatMayNotChange": setVersionOfWhatMayNotChange,
+		"VersionBeforeIsKept":          versionBeforeIsKept,
+		"VersionBeforeWhoLeaves":       versionBeforeWhoLeaves,
 		"SetStatusWritesOnlyChanges":   setStatusWritesOnlyChanges,
 		"SetStatusOfOldGeneration":     setStatusOfOldGeneration,
 		"ActivatedStays":               activatedStays,
@@ -66,6 +69,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		"EventsInOrderOfManyWriters":   eventsInOrderOfManyWriters,
 	}
 	maps.Copy(tests, accessTests())
+	maps.Copy(tests, keptTests())
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -44,12 +44,12 @@ func main() {
 		}
 		connection.Close()
 	}
+	onTerm() // whoever reads that it has started may tell it to end
 	fmt.Println(cmp.Or(os.Getenv("PRINT"), name+" started"))
 	if line := os.Getenv("PRINT_ERR"); line != "" {
 		fmt.Fprintln(os.Stderr, line)
 	}
 	die()
-	onTerm()
 	if err := http.ListenAndServe(address, handler(name)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
