@@ -1,8 +1,11 @@
 package dockertest_test
 
 import (
+	"context"
 	"net"
+	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/graftplatform/graft/internal/dockertest"
@@ -12,6 +15,18 @@ import (
 
 func TestPortsAreOfOneTestEach(t *testing.T) {
 	t.Parallel()
+	// Who builds an image meanwhile forks, and what is forked must not hold a port.
+	forking, stop := context.WithCancel(t.Context())
+	var forks sync.WaitGroup
+	for range 2 {
+		forks.Go(func() {
+			for forking.Err() == nil {
+				_ = exec.CommandContext(forking, "true").Run()
+			}
+		})
+	}
+	defer forks.Wait()
+	defer stop()
 	given := map[string]bool{}
 	for range 500 { // so many that some would come twice
 		port := dockertest.FreePort(t)

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"syscall"
 	"testing"
 )
 
@@ -26,15 +27,26 @@ func FreePort(t testing.TB) string {
 		if err != nil {
 			continue
 		}
-		free, err := net.Listen("tcp", ":"+port)
-		if err != nil {
+		if !free(port) {
 			_ = mine.Close()
 			continue
 		}
-		_ = free.Close()
 		t.Cleanup(func() { _ = mine.Close() })
 		return port
 	}
 	t.Fatal("no port of this host is free")
 	return ""
+}
+
+// free says whether nobody listens on port. No process is forked while it tries: what
+// is forked has a copy of the listener until it becomes another program, and would
+// keep the port for that long.
+func free(port string) bool {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	listener, err := net.Listen("tcp", ":"+port)
+	if err != nil {
+		return false
+	}
+	return listener.Close() == nil
 }
