@@ -12,6 +12,8 @@ type engine struct {
 	engine Engine
 }
 
+// list answers all installations without their readmes, which may be long and are in
+// no list of the old system's.
 func (e *engine) list(w http.ResponseWriter, r *http.Request) error {
 	installations, err := e.engine.Installations(r.Context(), r.URL.Query().Get("status"))
 	if err != nil {
@@ -19,6 +21,9 @@ func (e *engine) list(w http.ResponseWriter, r *http.Request) error {
 	}
 	if installations == nil {
 		installations = []graft.Installation{}
+	}
+	for i := range installations {
+		installations[i].Readme = ""
 	}
 	return writeJSON(w, http.StatusOK, installations)
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -126,6 +127,7 @@ func (m *fakeMarket) Choose(_ context.Context, name, versionRange string) (*graf
 type fakeEngine struct {
 	err     error
 	inst    *graft.Installation
+	list    []graft.Installation
 	desired graft.DesiredState
 	status  string
 	removed bool
@@ -197,7 +199,7 @@ func (e *fakeEngine) WaitInstallation(ctx context.Context, _ string, _ int64) (*
 
 func (e *fakeEngine) Installations(_ context.Context, status string) ([]graft.Installation, error) {
 	e.status = status
-	return nil, e.err
+	return slices.Clone(e.list), e.err
 }
 
 func (e *fakeEngine) SetDesired(_ context.Context, _ string, desired graft.DesiredState) (*graft.Installation, error) {

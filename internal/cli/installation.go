@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -26,10 +25,7 @@ func (p *program) followInstallation(ctx context.Context, c *client.Client, i *g
 		pulls:    pullsOf,
 	}
 	last, err := f.follow(waitCtx, p.progress(), i)
-	if errors.Is(err, errWaited) {
-		err = graft.Errorf(graft.CodeUnavailable, "%s is still %s after %v%s\n\"graft status %s\" tells how it goes on",
-			last.Name, last.Status, w.timeout, because(last), last.ID)
-	}
+	err = w.unfinished(err, last.Name, string(last.Status), because(last), "graft status "+last.ID)
 	if graft.ErrorCode(err) == graft.CodeNotFound {
 		err = graft.Errorf(graft.CodeNotFound, "%s is gone: it was uninstalled", i.Name)
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -90,11 +89,11 @@ func (p *program) followAddonUntil(ctx context.Context, c *client.Client, addon 
 		say:      addonLine,
 	}
 	last, err := f.follow(waitCtx, p.progress(), addon)
-	if errors.Is(err, errWaited) {
-		err = graft.Errorf(graft.CodeUnavailable, "%s is still %s after %v: %s\n\"graft show %s\" tells how it goes on",
-			last.Name, last.Status, w.timeout, findings(last), last.ID)
+	why := findings(last)
+	if why != "" {
+		why = ": " + why
 	}
-	return last, err
+	return last, w.unfinished(err, last.Name, string(last.Status), why, "graft show "+last.ID)
 }
 
 // addonLine is the progress of an addon's verification.

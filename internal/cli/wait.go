@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,6 +36,20 @@ var errWaited = errors.New("the time to wait is over")
 
 func (w *waiting) context(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, w.timeout, errWaited)
+}
+
+// unfinished is err, unless that says that the waiting ended before the outcome was
+// known: then how it stands, and the command that tells how it goes on without us.
+func (w *waiting) unfinished(err error, name, status, because, command string) error {
+	switch {
+	case errors.Is(err, errWaited):
+		status += fmt.Sprintf(" after %v", w.timeout)
+	case errors.Is(err, context.Canceled):
+		name = "interrupted; " + name
+	default:
+		return err
+	}
+	return graft.Errorf(graft.CodeUnavailable, "%s is still %s%s\n%q tells how it goes on", name, status, because, command)
 }
 
 // follower follows one document until it has settled.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -89,4 +91,28 @@ func TestFollowTimesOut(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// Who interrupts a command is told that what it began goes on, and how to follow it.
+func TestInterruptedWait(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		i := &graft.Installation{ID: "65f000000000000000000001", Desired: graft.DesiredEnabled, Generation: 1, Status: graft.StatusInstalling, Revision: 1}
+		i.Name = "hello"
+		if r.Method == http.MethodGet { // it waits for news
+			interrupt()
+			<-r.Context().Done()
+			return
+		}
+		send(w, 201, i)
+	}))
+	t.Cleanup(server.Close)
+	var stdout, stderr bytes.Buffer
+	p := newProgram(strings.NewReader(""), &stdout, &stderr, []string{"GRAFT_TOKEN=" + fakeToken})
+	code := p.run(ctx, []string{"install", "65f000000000000000000009", "--data-dir", t.TempDir(), "--engine", server.URL})
+	const want = "interrupted; hello is still installing\n  \"graft status 65f000000000000000000001\" tells how it goes on\n"
+	if code != exitFailed || !strings.HasSuffix(stderr.String(), want) {
+		t.Errorf("exit code %d:\n%s%s", code, stdout.String(), stderr.String())
+	}
 }

@@ -213,9 +213,11 @@ func (c *conflicts) networks() {
 	for _, network := range c.inst.AllNetworks() {
 		name := c.w.networkName(c.inst, network.Name)
 		found := c.w.network(name)
-		if found != nil && name == c.w.settings.scoped(c.inst.Name, network.Name) && !c.w.owned(found.Labels, c.inst.ID) {
-			c.add(conflictNetwork, name, "", "network %q exists and belongs to somebody else; remove or rename it", name)
+		if found == nil || name != c.w.settings.scoped(c.inst.Name, network.Name) || c.w.owned(found.Labels, c.inst.ID) {
+			continue
 		}
+		leaves := c.w.leaving(func(other *graft.Installation) bool { return c.w.owned(found.Labels, other.ID) })
+		c.notOurs(conflictNetwork, name, leaves)
 	}
 }
 
@@ -227,16 +229,26 @@ func (c *conflicts) volumes() {
 		if found == nil || c.w.ownsVolume(c.inst, found) || c.w.mayTakeOver(c.inst, found) {
 			continue
 		}
-		kept, leaves := c.w.keptVolume(found), c.w.leaving(found)
-		switch {
-		case leaves != nil:
-			c.add(conflictVolume, name, leaves.Name, "volume %q is that of addon %q, which is being uninstalled; wait until that is gone", name, leaves.Name)
-		case kept != nil && kept.Owner == "" && kept.Addon != c.inst.Name:
+		kept := c.w.keptVolume(found)
+		leaves := c.w.leaving(func(other *graft.Installation) bool {
+			return c.w.ownsVolume(other, found) || c.w.owned(found.Labels, other.ID)
+		})
+		if leaves == nil && kept != nil && kept.Owner == "" && kept.Addon != c.inst.Name {
 			c.add(conflictVolume, name, "", "volume %q has data that was kept of addon %q; save what is in it, then remove it", name, kept.Addon)
-		default:
-			c.add(conflictVolume, name, "", "volume %q exists and belongs to somebody else; remove or rename it", name)
+			continue
 		}
+		c.notOurs(conflictVolume, name, leaves)
 	}
+}
+
+// notOurs notes a network or volume that is another's: of the addon that leaves, if
+// one does.
+func (c *conflicts) notOurs(kind, name string, leaves *graft.Installation) {
+	if leaves == nil {
+		c.add(kind, name, "", "%s %q exists and belongs to somebody else; remove or rename it", kind, name)
+		return
+	}
+	c.add(kind, name, leaves.Name, "%s %q is that of addon %q, which is being uninstalled; wait until that is gone", kind, name, leaves.Name)
 }
 
 // portName is how a host port is called: 8080/tcp.

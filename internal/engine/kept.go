@@ -26,12 +26,11 @@ func (w *world) ownsVolume(inst *graft.Installation, v *driver.Volume) bool {
 	return w.owned(v.Labels, inst.ID)
 }
 
-// leaving returns the installation that a volume is of, or was made for, if that is
-// being removed; nil if none is.
-func (w *world) leaving(v *driver.Volume) *graft.Installation {
+// leaving returns the installation that is being removed and has something that is in
+// the way; nil if none is.
+func (w *world) leaving(has func(*graft.Installation) bool) *graft.Installation {
 	for i := range w.installs {
-		inst := &w.installs[i]
-		if inst.Desired == graft.DesiredRemoved && (w.ownsVolume(inst, v) || w.owned(v.Labels, inst.ID)) {
+		if inst := &w.installs[i]; inst.Desired == graft.DesiredRemoved && has(inst) {
 			return inst
 		}
 	}

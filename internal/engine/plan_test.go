@@ -284,6 +284,15 @@ func TestPlan(t *testing.T) {
 			want: `refused: network "root_suite_back" exists and belongs to somebody else; remove or rename it`,
 		},
 		{
+			name: "network of who leaves just now", descriptor: suite,
+			world: func(i *graft.Installation) *world {
+				w := worldOf(i, driver.Snapshot{Networks: []driver.Network{{Name: "root_suite_back", Labels: testSettings.ownerLabels(leavingID)}}})
+				w.installs = append(w.installs, graft.Installation{ID: leavingID, Descriptor: i.Descriptor, Desired: graft.DesiredRemoved})
+				return w
+			},
+			want: `refused: network "root_suite_back" is that of addon "suite", which is being uninstalled; wait until that is gone`,
+		},
+		{
 			name: "a dependency that is unhealthy holds up nobody who runs", descriptor: suite, change: reached,
 			world: func(i *graft.Installation) *world {
 				return worldOf(i, driver.Snapshot{Networks: oakestra(), Containers: []driver.Container{

@@ -29,7 +29,7 @@ type installation struct {
 // installationNow makes the page of an installation, or of what was one.
 func (d *dashboard) installationNow(ctx context.Context, s *session, id string, usage usageNow) (view, error) {
 	shown, err := showInstallation(ctx, s, id, usage)
-	if graft.ErrorCode(err) == graft.CodeNotFound && removed(ctx, s.engine, id) {
+	if graft.ErrorCode(err) == graft.CodeNotFound && was(ctx, s.engine, id) {
 		return view{"uninstalled", words.Uninstalled, nil}, nil
 	}
 	if err != nil {
@@ -38,11 +38,12 @@ func (d *dashboard) installationNow(ctx context.Context, s *session, id string, 
 	return view{"installation", shown.Name, shown}, nil
 }
 
-// removed is whether there was an installation, as events tell that are kept: who
-// uninstalls one may be shown its page only when it is gone.
-func removed(ctx context.Context, engine *client.Client, id string) bool {
+// was is whether there was an installation, as events tell that are kept: who
+// uninstalls one may be shown its page only when it is gone. Any event will do, as the
+// last one is missing where the engine was killed just before it.
+func was(ctx context.Context, engine *client.Client, id string) bool {
 	events, err := lastEvents(ctx, engine, id)
-	return err == nil && slices.ContainsFunc(events, func(e graft.Event) bool { return e.Type == graft.EventRemoved })
+	return err == nil && len(events) > 0
 }
 
 func showInstallation(ctx context.Context, s *session, id string, usage usageNow) (*installation, error) {
