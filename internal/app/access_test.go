@@ -177,25 +177,7 @@ func TestTLS(t *testing.T) {
 		t.Fatalf("the engine is at %s", url)
 	}
 	c := clientOf(t, client.Options{Marketplace: byName(app.RoleMarketplace), Engine: byName(app.RoleEngine), Token: a.Token(), CA: ca})
-	image := strings.TrimPrefix(a.URLs()["registry"], "http://") + "/hello:1"
-	push(t, image)
-	addon, err := c.Publish(t.Context(), []byte(`{"name":"hello","services":[{"service_name":"web","image":"`+image+`"}]}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for addon.Status == graft.AddonUnderReview {
-		if addon, err = c.WaitAddon(t.Context(), addon.ID, addon.Revision); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if addon.Status != graft.AddonApproved {
-		t.Fatalf("addon is %s: %+v", addon.Status, addon.Verification)
-	}
-	inst, err := c.Install(t.Context(), addon.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	await(t, c, inst, graft.StatusActive)
+	installWith(t, a, c)
 
 	page, err := trusting(t, ca).Get(byName(app.RoleDashboard) + "/")
 	if err != nil {

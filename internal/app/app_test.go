@@ -6,26 +6,19 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"log"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/client"
 	"github.com/graftplatform/graft/internal/app"
 	"github.com/graftplatform/graft/internal/driver/fake"
+	"github.com/graftplatform/graft/internal/registrytest"
 )
 
 // options are those of a process on free ports with a runtime of its own.
@@ -65,35 +58,9 @@ func start(t *testing.T, o app.Options) *app.App {
 // its host.
 func registryWith(t *testing.T, image string) string {
 	t.Helper()
-	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-	t.Cleanup(server.Close)
-	host := strings.TrimPrefix(server.URL, "http://")
-	push(t, host+"/"+image)
+	host := registrytest.New(t)
+	registrytest.Push(t, host+"/"+image, registrytest.Image(t, "linux/amd64"))
 	return host
-}
-
-func push(t *testing.T, ref string) {
-	t.Helper()
-	img, err := random.Image(512, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := img.ConfigFile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	config = config.DeepCopy()
-	config.OS, config.Architecture = "linux", "amd64"
-	if img, err = mutate.ConfigFile(img, config); err != nil {
-		t.Fatal(err)
-	}
-	tag, err := name.ParseReference(ref)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := remote.Write(tag, img, remote.WithContext(t.Context())); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func get(t *testing.T, url string, headers ...string) (int, string) {
@@ -143,12 +110,18 @@ func TestAllInOne(t *testing.T) {
 func install(t *testing.T, a *app.App) (*client.Client, *graft.Installation) {
 	t.Helper()
 	urls := a.URLs()
-	image := strings.TrimPrefix(urls["registry"], "http://") + "/hello:1"
-	push(t, image)
 	c, err := client.New(client.Options{Marketplace: urls[app.RoleMarketplace], Engine: urls[app.RoleEngine], Token: a.Token()})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c, installWith(t, a, c)
+}
+
+// installWith is install by a client.
+func installWith(t *testing.T, a *app.App, c *client.Client) *graft.Installation {
+	t.Helper()
+	image := strings.TrimPrefix(a.URLs()["registry"], "http://") + "/hello:1"
+	registrytest.Push(t, image, registrytest.Image(t, "linux/amd64"))
 	addon, err := c.Publish(t.Context(), []byte(`{"name":"hello","services":[{"service_name":"web","image":"`+image+`"}]}`))
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +138,7 @@ func install(t *testing.T, a *app.App) (*client.Client, *graft.Installation) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c, await(t, c, inst, graft.StatusActive)
+	return await(t, c, inst, graft.StatusActive)
 }
 
 func await(t *testing.T, c *client.Client, inst *graft.Installation, status graft.InstallationStatus) *graft.Installation {

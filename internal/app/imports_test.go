@@ -53,7 +53,7 @@ func tree(path string) string {
 // what it likes, and nothing of the product may use it.
 func outside(path string) bool {
 	switch tree(path) {
-	case "examples", "bench", "scripts", "tools", "dockertest", "pgtest", "e2e":
+	case "examples", "bench", "scripts", "tools", "dockertest", "pgtest", "registrytest", "e2e":
 		return true
 	}
 	return false

@@ -13,6 +13,7 @@ import (
 	"github.com/graftplatform/graft/client"
 	"github.com/graftplatform/graft/internal/app"
 	"github.com/graftplatform/graft/internal/driver/fake"
+	"github.com/graftplatform/graft/internal/registrytest"
 )
 
 // lockedLog is a log that is read while it is written.
@@ -48,7 +49,7 @@ func TestSecretsAreNotLogged(t *testing.T) {
 	a := start(t, o)
 	urls := a.URLs()
 	registry := strings.TrimPrefix(urls["registry"], "http://")
-	push(t, registry+"/good:1")
+	registrytest.Push(t, registry+"/good:1", registrytest.Image(t, "linux/amd64"))
 	c, err := client.New(client.Options{Marketplace: urls[app.RoleMarketplace], Engine: urls[app.RoleEngine], Token: a.Token()})
 	if err != nil {
 		t.Fatal(err)

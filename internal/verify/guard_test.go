@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 
 	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/registrytest"
 	"github.com/graftplatform/graft/internal/verify"
 )
 
@@ -87,7 +88,7 @@ func TestRefusalsTellNothing(t *testing.T) {
 func TestAllowedRegistries(t *testing.T) {
 	t.Parallel()
 	r := newRegistry(t)
-	push(t, r.host+"/web:1", newImage(t, "linux", "amd64", ""))
+	registrytest.Push(t, r.host+"/web:1", registrytest.Image(t, "linux/amd64"))
 	port := r.host[strings.LastIndex(r.host, ":")+1:]
 	local := func(string) string { return "127.0.0.1" }
 	for allowed, image := range map[string]string{
@@ -247,7 +248,7 @@ func TestPublicRegistriesHaveToEncrypt(t *testing.T) {
 func TestLabels(t *testing.T) {
 	t.Parallel()
 	r := newRegistry(t)
-	image := newImage(t, "linux", "amd64", "")
+	image := registrytest.Image(t, "linux/amd64")
 	file, err := image.ConfigFile()
 	if err != nil {
 		t.Fatal(err)
@@ -262,7 +263,7 @@ func TestLabels(t *testing.T) {
 	if image, err = mutate.ConfigFile(image, file); err != nil {
 		t.Fatal(err)
 	}
-	push(t, r.host+"/web:1", image)
+	registrytest.Push(t, r.host+"/web:1", image)
 	result, err := resolve(t, r.host+"/web:1")
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/graftplatform/graft/internal/registrytest"
 )
 
 // sizeOf is what a pull of an image transfers, as its manifest says.
@@ -37,7 +39,7 @@ func indexOf(t *testing.T, platforms ...v1.Platform) (v1.ImageIndex, map[string]
 	var index v1.ImageIndex = empty.Index
 	sizes := map[string]int64{}
 	for _, p := range platforms {
-		image := newImage(t, p.OS, p.Architecture, p.Variant)
+		image := registrytest.Image(t, p.String())
 		sizes[p.String()] = sizeOf(t, image)
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: &p}})
 	}
@@ -64,7 +66,7 @@ func TestSizesOfAnIndex(t *testing.T) {
 	t.Parallel()
 	host, manifests := counting(t, nil)
 	index, want := indexOf(t, v1.Platform{OS: "linux", Architecture: "amd64"}, v1.Platform{OS: "linux", Architecture: "arm64", Variant: "v8"})
-	push(t, host+"/web:1", index)
+	registrytest.Push(t, host+"/web:1", index)
 	manifests.Store(0)
 	result, err := resolve(t, host+"/web:1")
 	if err != nil {
@@ -87,7 +89,7 @@ func TestSizesAreBounded(t *testing.T) {
 		platforms = append(platforms, v1.Platform{OS: "linux", Architecture: fmt.Sprintf("cpu%d", i)})
 	}
 	index, _ := indexOf(t, platforms...)
-	push(t, host+"/web:1", index)
+	registrytest.Push(t, host+"/web:1", index)
 	manifests.Store(0)
 	result, err := resolve(t, host+"/web:1")
 	if err != nil || len(result.Platforms) != 40 || len(result.Sizes) != 16 || manifests.Load() != 17 {
@@ -114,7 +116,7 @@ func TestSizesMayBeMissing(t *testing.T) {
 				return false
 			})
 			index, _ := indexOf(t, v1.Platform{OS: "linux", Architecture: "amd64"})
-			push(t, host+"/web:1", index)
+			registrytest.Push(t, host+"/web:1", index)
 			manifests.Store(0)
 			armed.Store(true)
 			result, err := resolve(t, host+"/web:1")

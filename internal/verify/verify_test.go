@@ -18,16 +18,14 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
-	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/internal/registrytest"
 	"github.com/graftplatform/graft/internal/verify"
 )
 
@@ -78,35 +76,6 @@ func serve(t *testing.T, handler http.HandlerFunc) string {
 	return strings.TrimPrefix(server.URL, "http://")
 }
 
-func newImage(t *testing.T, os, arch, variant string) v1.Image {
-	t.Helper()
-	image, err := random.Image(1024, 3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := image.ConfigFile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	file = file.DeepCopy()
-	file.OS, file.Architecture, file.Variant = os, arch, variant
-	if image, err = mutate.ConfigFile(image, file); err != nil {
-		t.Fatal(err)
-	}
-	return image
-}
-
-func push(t *testing.T, image string, thing remote.Taggable) {
-	t.Helper()
-	ref, err := name.ParseReference(image)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := remote.Push(ref, thing); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func digestOf(t *testing.T, thing interface{ Digest() (v1.Hash, error) }) string {
 	t.Helper()
 	digest, err := thing.Digest()
@@ -124,8 +93,8 @@ func resolve(t *testing.T, image string) (verify.Result, error) {
 func TestSingleImage(t *testing.T) {
 	t.Parallel()
 	r := newRegistry(t)
-	image := newImage(t, "linux", "arm", "v7")
-	push(t, r.host+"/acme/web:1.0", image)
+	image := registrytest.Image(t, "linux/arm/v7")
+	registrytest.Push(t, r.host+"/acme/web:1.0", image)
 	digest := digestOf(t, image)
 	config, err := image.ConfigName()
 	if err != nil {
@@ -157,11 +126,11 @@ func TestIndex(t *testing.T) {
 	t.Parallel()
 	r := newRegistry(t)
 	index := mutate.AppendManifests(empty.Index,
-		mutate.IndexAddendum{Add: newImage(t, "linux", "amd64", ""), Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}}},
-		mutate.IndexAddendum{Add: newImage(t, "linux", "arm64", "v8"), Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "arm64", Variant: "v8"}}},
-		mutate.IndexAddendum{Add: newImage(t, "unknown", "unknown", ""), Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "unknown", Architecture: "unknown"}}},
+		mutate.IndexAddendum{Add: registrytest.Image(t, "linux/amd64"), Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}}},
+		mutate.IndexAddendum{Add: registrytest.Image(t, "linux/arm64/v8"), Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "arm64", Variant: "v8"}}},
+		mutate.IndexAddendum{Add: registrytest.Image(t, "unknown/unknown"), Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "unknown", Architecture: "unknown"}}},
 	)
-	push(t, r.host+"/web:multi", index)
+	registrytest.Push(t, r.host+"/web:multi", index)
 	result, err := resolve(t, r.host+"/web:multi")
 	if err != nil {
 		t.Fatal(err)
@@ -228,8 +197,8 @@ func locked(t *testing.T, inner http.Handler) string {
 
 func TestCredentialsOfTheDockerConfiguration(t *testing.T) { // not parallel: sets the environment
 	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	image := newImage(t, "linux", "amd64", "")
-	push(t, serve(t, inner.ServeHTTP)+"/web:1", image)
+	image := registrytest.Image(t, "linux/amd64")
+	registrytest.Push(t, serve(t, inner.ServeHTTP)+"/web:1", image)
 	host := locked(t, inner)
 
 	t.Setenv("HOME", t.TempDir())

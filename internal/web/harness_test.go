@@ -5,27 +5,20 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"log"
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
-	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/client"
 	"github.com/graftplatform/graft/internal/app"
 	"github.com/graftplatform/graft/internal/driver/fake"
+	"github.com/graftplatform/graft/internal/registrytest"
 )
 
 // site is a whole Graft with a runtime of its own, and a registry with one image.
@@ -86,29 +79,9 @@ func (s *site) as(token string) *client.Client {
 // pushedImage is an image in a registry of the test's own.
 func pushedImage(t *testing.T) string {
 	t.Helper()
-	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-	t.Cleanup(server.Close)
-	image, err := random.Image(512, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := image.ConfigFile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	config = config.DeepCopy()
-	config.OS, config.Architecture = "linux", "amd64"
-	if image, err = mutate.ConfigFile(image, config); err != nil {
-		t.Fatal(err)
-	}
-	ref, err := name.ParseReference(strings.TrimPrefix(server.URL, "http://") + "/hello:1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := remote.Write(ref, image, remote.WithContext(t.Context())); err != nil {
-		t.Fatal(err)
-	}
-	return ref.Name()
+	image := registrytest.New(t) + "/hello:1"
+	registrytest.Push(t, image, registrytest.Image(t, "linux/amd64"))
+	return image
 }
 
 // publish publishes a descriptor and returns the approved addon.

@@ -9,11 +9,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/graftplatform/graft/internal/registrytest"
 )
 
 // images is a registry that has an image of every name, counts who asks for it,
@@ -39,25 +37,7 @@ func newImages(t *testing.T) *images {
 	server := httptest.NewServer(r)
 	t.Cleanup(server.Close)
 	r.host = strings.TrimPrefix(server.URL, "http://")
-	image, err := random.Image(256, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := image.ConfigFile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.OS, config.Architecture = "linux", "amd64"
-	if image, err = mutate.ConfigFile(image, config); err != nil {
-		t.Fatal(err)
-	}
-	tag, err := name.NewTag(r.host + "/" + stored + ":1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := remote.Write(tag, image); err != nil {
-		t.Fatal(err)
-	}
+	registrytest.Push(t, r.host+"/"+stored+":1", registrytest.Image(t, "linux/amd64"))
 	t.Cleanup(r.open) // else the server waits for those that wait
 	return r
 }
