@@ -134,7 +134,9 @@ func printInstallation(w io.Writer, i *graft.Installation) {
 	if d := i.Details; d != nil {
 		field(w, "Step", d.Step)
 		field(w, "Reason", d.Reason)
-		field(w, "Last outcome", string(d.Outcome))
+		if i.Status != graft.StatusFailed || d.Outcome != graft.OutcomeDone { // it failed after that
+			field(w, "Last outcome", string(d.Outcome))
+		}
 		field(w, "Upgrade", upgradeText(d.Upgrade))
 		for _, warning := range d.Warnings {
 			field(w, "Warning", warning)

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/graftplatform/graft"
@@ -26,6 +28,28 @@ func TestSettled(t *testing.T) {
 	} {
 		if got := settled(&graft.Installation{Generation: 2, Status: c.status, Details: c.details}); got != c.want {
 			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+// What came up and failed afterwards is not called done.
+func TestOutcomeOfWhatFailed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		status  graft.InstallationStatus
+		outcome graft.Outcome
+		shown   bool
+	}{
+		"up":             {graft.StatusActive, graft.OutcomeDone, true},
+		"failed later":   {graft.StatusFailed, graft.OutcomeDone, false},
+		"never came up":  {graft.StatusFailed, graft.OutcomeRestored, true},
+		"is at it":       {graft.StatusInstalling, "", false},
+		"is not settled": {graft.StatusFailed, "", false},
+	} {
+		var out bytes.Buffer
+		printInstallation(&out, &graft.Installation{Status: c.status, Details: &graft.StatusDetails{Outcome: c.outcome}})
+		if got := strings.Contains(out.String(), "Last outcome"); got != c.shown {
+			t.Errorf("%s: %t:\n%s", name, got, out.String())
 		}
 	}
 }
