@@ -170,7 +170,7 @@ func install(t *testing.T, a *app.App) (*client.Client, *graft.Installation) {
 
 func await(t *testing.T, c *client.Client, inst *graft.Installation, status graft.InstallationStatus) *graft.Installation {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for inst.Status != status {
 		if inst.Status == graft.StatusFailed {
