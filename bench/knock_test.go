@@ -13,7 +13,7 @@ import (
 // The port goes silent, and another one answers afterwards.
 func TestSilence(t *testing.T) {
 	t.Parallel()
-	const quiet = 300 * time.Millisecond
+	const quiet = time.Second
 	var who atomic.Value
 	who.Store("old")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -32,7 +32,8 @@ func TestSilence(t *testing.T) {
 		who.Store("new")
 		return nil
 	})
-	if err != nil || min(got.polling, got.impatient) < quiet || max(got.polling, got.impatient) > 10*quiet {
+	// An answer that was given before it may be heard somewhat later.
+	if err != nil || min(got.polling, got.impatient) < quiet/2 || max(got.polling, got.impatient) > 10*quiet {
 		t.Errorf("silence of %v, %v; want about %v", got, err, quiet)
 	}
 }

@@ -51,16 +51,18 @@ lint_browser() { in_browser go tool -modfile=../../../tools/go.mod golangci-lint
 # build PLATFORM builds everything for another platform.
 build() { GOOS=${1%/*} GOARCH=${1#*/} CGO_ENABLED=0 go build -o "$work/${1#*/}/" ./...; }
 
+# The time limits of go test below are against what hangs: no run needs half of them.
+
 # every_case runs the long enumerations whole; with the race detector, only a part
 # of their cases is run.
 every_case() {
-  go test -count=1 -timeout 15m -json -run '^(TestFaults|TestKilledAnywhere|TestModel|TestUpgrade.*)$' ./internal/engine 2>&1 |
+  go test -count=1 -timeout 45m -json -run '^(TestFaults|TestKilledAnywhere|TestModel|TestUpgrade.*)$' ./internal/engine 2>&1 |
     go run ./scripts/testsum
 }
 
 # browser_tests looks at the dashboard with a real browser.
 browser_tests() {
-  in_browser go test -count=1 -timeout 15m -json ./... 2>&1 | go run ./scripts/testsum
+  in_browser go test -count=1 -timeout 45m -json ./... 2>&1 | go run ./scripts/testsum
 }
 
 # tests begins with the package that takes the longest, so that it is not the last.
@@ -70,7 +72,7 @@ tests() {
   local longest=github.com/graftplatform/graft/internal/e2e packages
   packages=$(go list ./... | grep -vx "$longest")
   # shellcheck disable=SC2086 # several packages
-  go test -race -gcflags='modernc.org/...=-d=checkptr=0' -count=1 -timeout 20m -json \
+  go test -race -gcflags='modernc.org/...=-d=checkptr=0' -count=1 -timeout 45m -json \
     "$longest" $packages 2>&1 | go run ./scripts/testsum | tee "$work/tests"
 }
 

@@ -143,7 +143,7 @@ func installWith(t *testing.T, a *app.App, c *client.Client) *graft.Installation
 
 func await(t *testing.T, c *client.Client, inst *graft.Installation, status graft.InstallationStatus) *graft.Installation {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for inst.Status != status {
 		if inst.Status == graft.StatusFailed {

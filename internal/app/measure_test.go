@@ -46,7 +46,7 @@ func TestMetrics(t *testing.T) {
 // installations when it looks at them the next time.
 func metricsWith(t *testing.T, a *app.App, url, line string) string {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		code, body := get(t, url+"/metrics", "Authorization", "Bearer "+a.Token())
 		if code == 200 && strings.Contains(body, "\n"+line+"\n") {
 			return body

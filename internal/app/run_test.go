@@ -111,7 +111,7 @@ func TestShutdownWhileTheRuntimeHangs(t *testing.T) {
 	<-asked
 	begin := time.Now()
 	cancel()
-	if err := <-ended; err != nil || time.Since(begin) > 6*time.Second {
+	if err := <-ended; err != nil || time.Since(begin) > 10*time.Second { // servers have four, what hangs would have thirty
 		t.Errorf("Run ended after %s: %v", time.Since(begin), err)
 	}
 	if err := <-answered; err == nil {

@@ -176,7 +176,7 @@ func attackRequest(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func sendRequest(method, url string, headers []string, body []byte) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
@@ -203,12 +203,12 @@ func sendRequest(method, url string, headers []string, body []byte) (string, err
 // sendRaw sends a path as it is, which clients that mean well would clean.
 func sendRaw(method, url string, headers []string) (string, error) {
 	address, path, _ := strings.Cut(strings.TrimPrefix(url, "http://"), "/")
-	connection, err := net.DialTimeout("tcp", address, 5*time.Second)
+	connection, err := net.DialTimeout("tcp", address, time.Minute)
 	if err != nil {
 		return "", err
 	}
 	defer connection.Close()
-	if err := connection.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := connection.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		return "", err
 	}
 	lines := append([]string{method + " /" + path + " HTTP/1.1", "Host: localhost", "Connection: close"}, headers...)
@@ -296,7 +296,7 @@ func attackStall(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	for range n {
-		connection, err := net.DialTimeout("tcp", args[1], 5*time.Second)
+		connection, err := net.DialTimeout("tcp", args[1], time.Minute)
 		ts.Check(err)
 		ts.Defer(func() { _ = connection.Close() })
 		head := "POST /api/v1/marketplace/addons HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +

@@ -19,7 +19,7 @@ import (
 )
 
 // cleanupTimeout bounds the removal of what one test left behind.
-const cleanupTimeout = time.Minute
+const cleanupTimeout = 3 * time.Minute
 
 // Client returns a client of the Docker Engine that DOCKER_HOST names, or else
 // of the local one.
@@ -69,16 +69,20 @@ func sweep(t testing.TB, api *client.Client, prefix string) {
 	check(t, err)
 	for _, n := range networks.Items {
 		if ours(n.Name, n.Labels) {
-			_, err := api.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{})
-			check(t, err)
+			check(t, onceFree(ctx, func() error {
+				_, err := api.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{})
+				return err
+			}))
 		}
 	}
 	volumes, err := api.VolumeList(ctx, client.VolumeListOptions{})
 	check(t, err)
 	for _, v := range volumes.Items {
 		if ours(v.Name, v.Labels) {
-			_, err := api.VolumeRemove(ctx, v.Name, client.VolumeRemoveOptions{})
-			check(t, err)
+			check(t, onceFree(ctx, func() error {
+				_, err := api.VolumeRemove(ctx, v.Name, client.VolumeRemoveOptions{})
+				return err
+			}))
 		}
 	}
 }
@@ -106,6 +110,30 @@ func sweepImages(t testing.TB, api *client.Client, prefix string) {
 			}
 		}
 	}
+}
+
+// onceFree removes a network or a volume once nothing uses it: Docker lists a container
+// no more some time before it lets go of what that had, and a call to remove one goes
+// on when whoever made it has been killed.
+func onceFree(ctx context.Context, remove func() error) error {
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		err := remove()
+		if !inUse(err) {
+			return err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// inUse is whether something is not removed because something else uses it.
+func inUse(err error) bool {
+	return errdefs.IsConflict(err) || err != nil && strings.Contains(err.Error(), "has active endpoints")
 }
 
 func removeContainer(ctx context.Context, t testing.TB, api *client.Client, id string) {

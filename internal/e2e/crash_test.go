@@ -13,6 +13,10 @@ import (
 // gate makes the gate of a plugin shorter: each story passes several.
 const gate = `"stable_for":"300ms"`
 
+// farGate is that of what ends by itself before: its program may take long to begin
+// on a machine that has much to do.
+const farGate = `"stable_for":"1m"`
+
 // performances is how many stories are told at a time: each takes up to two of
 // the thirty networks that Docker has addresses for.
 const performances = 6
@@ -66,21 +70,21 @@ func TestKilledAtEveryCall(t *testing.T) {
 // place, and whose other one has a volume and a network. Both go to another version:
 // in every other telling to one that does not come up.
 func tellPlugin(p *performance) {
-	version := func(image, more string) *graft.Addon {
+	version := func(image string, side ...string) *graft.Addon {
 		return p.publish(
 			service(p.component, image, gate),
-			service(p.prefix+"-side", image, gate, more, `"volumes":["data:/data"],"networks":["back"]`),
+			service(p.prefix+"-side", image, append(side, `"volumes":["data:/data"],"networks":["back"]`)...),
 		)
 	}
-	first := version(p.image, `"labels":{}`)
+	first := version(p.image, gate)
 	p.proxy.act()
 	id := p.install(first).ID
 	p.active(id, p.port)
 	if p.proxy.strike.odd() {
-		second := version(p.theatre.image(p.t, p.tag()+"-newer"), `"labels":{}`)
+		second := version(p.theatre.image(p.t, p.tag()+"-newer"), gate)
 		p.goes(id, second, graft.OutcomeDone, second)
 	} else {
-		bad := version(p.image, `"environment":{"EXIT_CODE":"7","EXIT_AFTER":"50ms"}`)
+		bad := version(p.image, farGate, `"environment":{"EXIT_CODE":"7","EXIT_AFTER":"50ms"}`)
 		p.goes(id, bad, graft.OutcomeRestored, first)
 	}
 	p.leave(id)
@@ -104,7 +108,7 @@ func (p *performance) goes(id string, to *graft.Addon, outcome graft.Outcome, th
 // tellBadPlugin is the short life of one that ends by itself, soon after its
 // start but long before its gate would be passed.
 func tellBadPlugin(p *performance) {
-	addon := p.publish(service(p.component, p.image, `"environment":{"EXIT_CODE":"7","EXIT_AFTER":"100ms"}`))
+	addon := p.publish(service(p.component, p.image, farGate, `"environment":{"EXIT_CODE":"7","EXIT_AFTER":"100ms"}`))
 	p.proxy.act()
 	inst := p.install(addon)
 	inst = p.await(inst.ID, "restored", func(i *graft.Installation) bool {

@@ -184,9 +184,13 @@ func get(ctx context.Context, port string) string {
 	return fetch(ctx, "http://127.0.0.1:"+port+"/")
 }
 
+// answerTime is how long an answer may take: also one that is asked for once may be
+// late on a machine that has much to do.
+const answerTime = 10 * time.Second
+
 // fetch returns what an address answers, "" while it does not.
 func fetch(ctx context.Context, url string) string {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

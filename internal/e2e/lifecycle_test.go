@@ -225,7 +225,7 @@ func TestBadPlugin(t *testing.T) {
 	id := s.component(graft.PlaneCluster, name, s.imageNamed("core", "NAME=core"), port)
 	before := s.normalised(id)
 	for what, more := range map[string]string{
-		"exits":         `"environment":{"EXIT_CODE":"7","EXIT_AFTER":"100ms","PRINT":"no configuration"}`,
+		"exits":         farGate + `,"environment":{"EXIT_CODE":"7","EXIT_AFTER":"100ms","PRINT":"no configuration"}`,
 		"can't start":   `"entrypoint":["/nothing"]`,
 		"is unhealthy":  `"healthcheck":{"test":["CMD","/nothing"],"interval":"100ms","retries":1}`,
 		"has a bad net": `"networks":["` + s.prefix + `-net"],"ports":{"9":"` + portOf(s.market) + `"}`,

@@ -23,29 +23,29 @@ type owners struct {
 }
 
 // A handover may be seen in the middle: Docker shows what leaves until it is done
-// with it, when its ports are free already. Seen for longer, two containers have
-// the name or the port.
+// with it, when its ports are free already. Seen at more looks in a row, two containers
+// have the name or the port: after a second, or later if Docker has so much to do that
+// a look itself takes long.
 const (
 	ownersPause = 200 * time.Millisecond
-	handover    = time.Second
+	handover    = 6
 )
 
-// excess is since when there is more than one of something.
-type excess struct{ since time.Time }
+// excess is at how many looks in a row there was more than one of something.
+type excess struct{ looks int }
 
 // of notes how many there are, and is true once there have been several for
 // longer than a handover takes.
-func (e *excess) of(count int, now time.Time) bool {
-	switch {
-	case count < 2:
-		e.since = time.Time{}
-	case e.since.IsZero():
-		e.since = now
-	case now.Sub(e.since) > handover:
-		e.since = now // it is told once in a while
-		return true
+func (e *excess) of(count int) bool {
+	if count < 2 {
+		e.looks = 0
+		return false
 	}
-	return false
+	if e.looks++; e.looks <= handover {
+		return false
+	}
+	e.looks = 0 // it is told once in a while
+	return true
 }
 
 func (p *performance) watchOwners() *owners {
@@ -82,14 +82,14 @@ func (w *owners) watch(ctx context.Context) {
 			return
 		}
 		containers := w.running(ctx)
-		if ids := w.publishing(containers); ports.of(len(ids), time.Now()) {
+		if ids := w.publishing(containers); ports.of(len(ids)) {
 			w.problems = append(w.problems, fmt.Sprintf("host port %s was published by %q", w.port, ids))
 		}
 		if len(containers) < 2 {
 			names = excess{}
 			continue
 		}
-		if ids := w.owning(ctx, containers); names.of(len(ids), time.Now()) {
+		if ids := w.owning(ctx, containers); names.of(len(ids)) {
 			w.problems = append(w.problems, fmt.Sprintf("the name %s led to %q", w.component, ids))
 		}
 	}

@@ -48,7 +48,7 @@ func (s *site) probeAnswersLate() {
 	id := s.component(graft.PlaneCluster, name, s.imageNamed("core", "NAME=core"), port)
 	before := s.normalised(id)
 	addon := p.publish(s.addon("late", service(name, s.imageNamed("plugin", "NAME=plugin"),
-		`"probe":{"http":{"port":8080,"path":"`+readyFile+`","status":200},"interval":"200ms","timeout":"1s","retries":3,"start_period":"1m"}`)))
+		`"probe":{"http":{"port":8080,"path":"`+readyFile+`","status":200},"interval":"200ms","timeout":"10s","retries":3,"start_period":"5m"}`)))
 	inst, err := p.Install(s.t.Context(), addon.ID)
 	if err != nil {
 		s.t.Fatal(err)
@@ -155,7 +155,7 @@ func (s *site) probeNeverAnswers() {
 	id := s.component(graft.PlaneCluster, name, s.imageNamed("core", "NAME=core"), port)
 	before := s.normalised(id)
 	addon := p.publish(s.addon("deaf", service(name, s.imageNamed("plugin", "NAME=plugin"),
-		`"probe":{"tcp":{"port":9},"interval":"200ms","timeout":"500ms","retries":2}`)))
+		`"probe":{"tcp":{"port":9},"interval":"200ms","timeout":"10s","retries":2}`)))
 	inst, err := p.Install(s.t.Context(), addon.ID)
 	if err != nil {
 		s.t.Fatal(err)
@@ -180,7 +180,7 @@ func (s *site) probeFailsLater() {
 	p := s.up(graft.PlaneRoot, s.t.TempDir())
 	port, name, image := dockertest.FreePort(s.t), s.prefix+"-web", s.image("NAME=web")
 	inst := p.install(s.addon("sick",
-		service(name, image, `"ports":{"8080":"`+port+`"}`, `"probe":{"http":{"port":8080,"path":"/health"},"interval":"200ms","retries":2}`),
+		service(name, image, `"ports":{"8080":"`+port+`"}`, `"probe":{"http":{"port":8080,"path":"/health"},"interval":"200ms","timeout":"10s","retries":2}`),
 		service(s.prefix+"-side", image),
 	), graft.StatusActive)
 	web, side := s.inspect("root_"+name), s.inspect("root_"+s.prefix+"-side")

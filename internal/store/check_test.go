@@ -67,7 +67,8 @@ func smallDisk(t *testing.T) string {
 		t.Fatalf("this test mounts a small file system, for which it has to be root: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
+		// What is just being forked has a copy of the files that were open.
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
 			t.Error(err)
 		}
 	})
@@ -214,17 +215,22 @@ func TestReadOnly(t *testing.T) {
 func TestOpenReadOnly(t *testing.T) {
 	t.Parallel()
 	disk := smallDisk(t)
+	func() {
+		// What is forked meanwhile would have a copy of the files, and so write to them.
+		syscall.ForkLock.RLock()
+		defer syscall.ForkLock.RUnlock()
+		s, err := Open(t.Context(), disk)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Mount("", disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+			t.Fatal(err)
+		}
+	}()
 	s, err := Open(t.Context(), disk)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Mount("", disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
-		t.Fatal(err)
-	}
-	s, err = Open(t.Context(), disk)
 	if err == nil {
 		_ = s.Close()
 		t.Fatal("it opened")

@@ -66,12 +66,7 @@ func TestSSRFByReference(t *testing.T) {
 func TestRefusalsTellNothing(t *testing.T) {
 	t.Parallel()
 	open := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("it was called") })
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed := listener.Addr().String()
-	_ = listener.Close()
+	const closed = "127.0.0.1:1"
 	v := reaching(verify.Reach{}, nil)
 	said := map[string]bool{}
 	for _, host := range []string{open, closed} {
@@ -235,7 +230,7 @@ func TestProxiesGetNoInternalTargets(t *testing.T) {
 func TestPublicRegistriesHaveToEncrypt(t *testing.T) {
 	t.Parallel()
 	v := reaching(verify.Reach{}, func(string) string { return "93.184.215.14" })
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://public.test/v2/", nil)
 	if err != nil {

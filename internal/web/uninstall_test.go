@@ -207,7 +207,7 @@ func TestStopEndsStreams(t *testing.T) {
 	begin := time.Now()
 	s.stop()
 	ended.Wait()
-	if took := time.Since(begin); took > 3*time.Second { // after four they would be cut off
+	if took := time.Since(begin); took >= 4*time.Second { // then they would be cut off
 		t.Errorf("the end took %v", took)
 	}
 }

@@ -113,7 +113,7 @@ func (m *mover) answers(path, want string) {
 // eventually waits for what Docker tells nobody of.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	const patience = 30 * time.Second
+	const patience = 2 * time.Minute
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	often := time.NewTicker(20 * time.Millisecond)

@@ -13,8 +13,9 @@ import (
 	"github.com/graftplatform/graft/internal/driver"
 )
 
-// patience is how long a test waits for what has to come.
-const patience = time.Minute
+// patience is how long a test waits for what has to come; a test that waits so long
+// has failed.
+const patience = 3 * time.Minute
 
 // Harness is a driver with what its tests need.
 type Harness struct {

@@ -101,7 +101,7 @@ func testVolumes(s *suite) {
 	odd := driver.VolumeSpec{Name: s.name("odd"), Driver: "bridge"}
 	began := time.Now()
 	s.want(s.Driver.CreateVolume(s.ctx, odd), graft.CodeInvalid, "bridge", "local")
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 10*time.Second { // Docker by itself takes 15
 		s.Errorf("refusing a volume driver took %v", took)
 	}
 

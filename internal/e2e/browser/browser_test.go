@@ -21,7 +21,7 @@ import (
 )
 
 // patience bounds every wait; a test that gets so far has failed.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // common is what all tests share, as it takes seconds to make: the program, and
 // the browser, in which every test has tabs and cookies of its own.

@@ -120,17 +120,15 @@ func (p *tab) holds(ctx context.Context, result *bool, function string, argument
 	return p.ask(ctx, result, function, arguments...)
 }
 
-// awaitFrame waits until the browser has drawn what the page is now: before a new
-// page's first frame it lets go of what comes from mouse and keyboard.
+// awaitFrame waits until the page is there, with its scripts, and the browser has drawn
+// what it is now: before a new page's first frame it lets go of what comes from mouse
+// and keyboard.
 func (p *tab) awaitFrame() {
 	p.t.Helper()
-	if p.noScripts {
-		return // and hope for the best: a picture makes the browser draw
-	}
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	for {
-		err := p.ask(ctx, nil, `() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))`)
+		err := p.frame(ctx)
 		switch {
 		case err == nil:
 			return
@@ -138,6 +136,19 @@ func (p *tab) awaitFrame() {
 			p.t.Fatalf("no picture of %s: %v", p.address(), err)
 		}
 	}
+}
+
+// frame returns when the page was drawn. One without scripts can't tell; a picture of
+// it, however small, makes the browser draw it.
+func (p *tab) frame(ctx context.Context) error {
+	if p.noScripts {
+		return p.call(ctx, "Page.captureScreenshot", map[string]any{"clip": map[string]any{"x": 0, "y": 0, "width": 1, "height": 1, "scale": 1}}, nil)
+	}
+	return p.ask(ctx, nil, `() => new Promise((done) => {
+		const drawn = () => requestAnimationFrame(() => requestAnimationFrame(() => done()));
+		if (document.readyState === "complete") drawn();
+		else addEventListener("load", drawn, { once: true });
+	})`)
 }
 
 // waiting resolves to whether a condition held within a second. Not everything that

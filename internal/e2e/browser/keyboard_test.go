@@ -157,6 +157,7 @@ const focusIsSeen = `() => {
 // anything out or does not show where it is.
 func (p *tab) reachesEverything() {
 	p.t.Helper()
+	p.awaitFrame()
 	// The focus goes from one to the next as it does for people; what can be used is
 	// counted by the page itself.
 	p.evaluate(nil, `() => {

@@ -172,14 +172,18 @@ func TestPublishWithoutScripts(t *testing.T) {
 	image := s.image("hello")
 	p := s.newAddon()
 	p.do("no scripts", chromedp.ActionFunc(emulation.SetScriptExecutionDisabled(true).Do))
+	p.noScripts = true
 	p.do("begin with an example", chromedp.Navigate(p.site+"/publish?example=hello"))
 	visible := func(selector string) chromedp.Action { return chromedp.WaitVisible(selector, chromedp.ByQuery) }
+	p.awaitFrame()
 	p.do("another row", chromedp.Click(`[id="add:services.0.ports"]`, chromedp.ByQuery), visible(`[id="services.0.ports.1.key"]`))
+	p.awaitFrame()
 	p.do("fill in",
 		chromedp.SetValue(`[id="services.0.image"]`, image, chromedp.ByQuery),
 		chromedp.SendKeys(`[id="services.0.ports.1.key"]`, "90", chromedp.ByQuery),
 		chromedp.SendKeys(`[id="services.0.ports.1.value"]`, "9090"+kb.Enter, chromedp.ByQuery),
 		visible(`[id="services.0.ports.1.key"][value="90"]`))
+	p.awaitFrame()
 	p.do("publish", chromedp.Click(`button[value=publish]`, chromedp.ByQuery), visible("#live"))
 	var at string
 	p.do("look where that is", chromedp.Location(&at))

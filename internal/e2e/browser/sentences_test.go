@@ -75,36 +75,52 @@ func (p *tab) hasTitle(title string) {
 // click clicks on the one button, link or the like of this name.
 func (p *tab) click(name string) {
 	p.t.Helper()
-	p.clickOn(name, p.find(name, clickable))
+	p.clickOn(name, clickable)
 }
 
-// clickOn moves the mouse to an element and clicks, as soon as nothing covers it.
-func (p *tab) clickOn(name string, e element) {
+// clickOn moves the mouse to the one element of a name and clicks, as soon as nothing
+// covers it.
+func (p *tab) clickOn(name string, roles []string) {
 	p.t.Helper()
-	p.awaitFrame()
+	p.reach(name, roles, func(ctx context.Context, e element) (bool, error) {
+		var at *struct{ X, Y float64 }
+		if err := p.on(ctx, e, &at, whereToClick); err != nil || at == nil {
+			return false, err
+		}
+		p.do("click on "+name, chromedp.MouseClickXY(at.X, at.Y))
+		return true, nil
+	})
+}
+
+// reach does something with the one element of a name, which says whether that could
+// be done. Until then the element is looked for again: a page that follows what happens
+// may put another one in its place at any time.
+func (p *tab) reach(name string, roles []string, do func(context.Context, element) (bool, error)) {
+	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for {
-		var at *struct{ X, Y float64 }
-		if err := p.on(ctx, e, &at, whereToClick); err != nil {
-			p.t.Fatalf("click on %q: %v", name, err)
-		}
-		if at != nil {
-			p.do("click on "+name, chromedp.MouseClickXY(at.X, at.Y))
+		e := p.find(name, roles)
+		p.awaitFrame()
+		done, err := do(ctx, e)
+		switch {
+		case done:
 			return
+		case err != nil && !pageIsGone(err):
+			p.t.Fatalf("%q: %v", name, err)
 		}
 		select {
 		case <-again.C:
 		case <-ctx.Done():
-			p.t.Fatalf("click on %q: something covers it", name)
+			p.t.Fatalf("%q: something covers it, or it does not stay: %v", name, err)
 		}
 	}
 }
 
 // whereToClick brings an element into sight and returns its middle, null if something
-// covers that.
+// covers that or the page has the element no more.
 const whereToClick = `function () {
 	const inside = (hit) => hit && (this.contains(hit) || [...(this.labels ?? [])].some((label) => label.contains(hit)));
 	this.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
@@ -121,7 +137,7 @@ const whereToClick = `function () {
 // fill puts a text into the field of this name, in place of what is there.
 func (p *tab) fill(name, text string) {
 	p.t.Helper()
-	p.clickOn(name, p.find(name, fillable))
+	p.clickOn(name, fillable)
 	p.press("a", input.ModifierCtrl)
 	if text == "" {
 		p.press(kb.Delete)
@@ -181,16 +197,18 @@ func (p *tab) tabTo(name string) {
 // choose selects an option of a list.
 func (p *tab) choose(name, option string) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	if err := p.on(ctx, p.find(name, fillable), nil, `function (text) {
-		const option = [...this.options].find((o) => o.label.trim() === text);
-		if (!option) throw new Error("there are only: " + [...this.options].map((o) => o.label.trim()).join(", "));
-		option.selected = true;
-		for (const event of ["input", "change"]) this.dispatchEvent(new Event(event, { bubbles: true }));
-	}`, option); err != nil {
-		p.t.Fatalf("choose %q of %q: %v", option, name, err)
-	}
+	p.reach(name, fillable, func(ctx context.Context, e element) (bool, error) {
+		var chosen bool
+		err := p.on(ctx, e, &chosen, `function (text) {
+			if (!this.isConnected) return false;
+			const option = [...this.options].find((o) => o.label.trim() === text);
+			if (!option) throw new Error("there are only: " + [...this.options].map((o) => o.label.trim()).join(", "));
+			option.selected = true;
+			for (const event of ["input", "change"]) this.dispatchEvent(new Event(event, { bubbles: true }));
+			return true;
+		}`, option)
+		return chosen, err
+	})
 }
 
 // upload gives a field for files some, as if they were chosen from its dialog. The

@@ -23,9 +23,11 @@ func (s *site) becomeReady(port string) {
 	s.ask(http.MethodPut, port, "/file?path=/tmp/ready", "yes", func(_ string, err error) bool { return err == nil })
 }
 
-// exit ends a service's process, which does not answer to that.
+// exit ends a service's process, which does not answer to that. Before it serves,
+// nobody answers either.
 func (s *site) exit(port string) {
 	s.t.Helper()
+	s.ask(http.MethodGet, port, "/", "", func(_ string, err error) bool { return err == nil })
 	s.ask(http.MethodPost, port, "/exit?code=3", "", func(_ string, err error) bool {
 		return err != nil && !strings.Contains(err.Error(), "refused")
 	})

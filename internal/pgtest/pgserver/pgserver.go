@@ -22,13 +22,13 @@ import (
 )
 
 // patience is how long a server may take to start, and how long to end.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // Server is a running PostgreSQL.
 type Server struct {
 	dir      string // of the socket, the data and the log
 	bin      string
-	account  *syscall.SysProcAttr
+	account  *syscall.Credential // nil: this process's
 	settings []string
 	admin    *sql.DB
 
@@ -58,8 +58,9 @@ func (s *Server) start(ctx context.Context) (err error) {
 		return err
 	}
 	// What initdb writes need not be durable: with the machine the server is gone, too.
-	if output, err := s.command(ctx, "initdb", "--pgdata", s.data(), "--username", "graft", "--auth", "trust",
-		"--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync").CombinedOutput(); err != nil {
+	initdb := s.command(ctx, "initdb", "--pgdata", s.data(), "--username", "graft", "--auth", "trust",
+		"--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync")
+	if output, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, output)
 	}
 	if s.admin, err = sql.Open("pgx", s.url("postgres")); err != nil {
@@ -93,6 +94,7 @@ func (s *Server) Restart(ctx context.Context) error {
 	}
 	process, ended := s.command(context.WithoutCancel(ctx), "postgres", args...), make(chan struct{})
 	process.Stdout, process.Stderr = log, log
+	process.SysProcAttr.Pdeathsig = syscall.SIGQUIT // from a thread that lasts: see below
 	started := make(chan error)
 	go func() {
 		// It is to end with this process, however that ends; the system means the
@@ -169,7 +171,7 @@ func (s *Server) log() []byte {
 
 func (s *Server) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
-	command.Dir, command.SysProcAttr = s.dir, s.account
+	command.Dir, command.SysProcAttr = s.dir, &syscall.SysProcAttr{Credential: s.account}
 	command.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8"}
 	return command
 }
@@ -189,10 +191,9 @@ func binaries() (string, error) {
 
 // account is whom the server runs as, to whom dir is given: PostgreSQL does not
 // run as root, for whom it is the user that Debian made for it.
-func account(dir string) (*syscall.SysProcAttr, error) {
-	attributes := &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}
+func account(dir string) (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
-		return attributes, nil
+		return nil, nil
 	}
 	u, err := user.Lookup("postgres")
 	if err != nil {
@@ -203,6 +204,5 @@ func account(dir string) (*syscall.SysProcAttr, error) {
 	if err := errors.Join(errUID, errGID, os.Chown(dir, int(uid), int(gid))); err != nil {
 		return nil, err
 	}
-	attributes.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	return attributes, nil
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }

@@ -134,9 +134,11 @@ func handler(name string) http.Handler {
 		}
 		fmt.Fprintln(w, strings.Join(addresses, "\n"))
 	})
-	// GET /get?url=http://web:8080/ fetches from inside the container.
+	// GET /get?url=http://web:8080/ fetches from inside the container, each time on a
+	// connection of its own: who had the name before may be gone without a word.
+	asker := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	mux.HandleFunc("GET /get", func(w http.ResponseWriter, r *http.Request) {
-		response, err := http.Get(r.FormValue("url"))
+		response, err := asker.Get(r.FormValue("url"))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
