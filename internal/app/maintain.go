@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/graftplatform/graft"
@@ -128,14 +129,18 @@ func (d Database) ImportOld(ctx context.Context, files ...string) (_ *Import, er
 
 func readOld(files []string) (*mongo.Old, error) {
 	var old mongo.Old
+	var broken []string // of all files
 	for _, name := range files {
 		file, err := os.Open(name)
 		if err != nil {
 			return nil, graft.WrapError(graft.CodeInvalid, err, "The file %s can't be opened.", name)
 		}
 		if err := errors.Join(old.Read(name, file), file.Close()); err != nil {
-			return nil, err
+			broken = append(broken, graft.ErrorMessage(err))
 		}
+	}
+	if len(broken) > 0 {
+		return nil, graft.Errorf(graft.CodeInvalid, "%s", strings.Join(broken, "\n"))
 	}
 	return &old, nil
 }

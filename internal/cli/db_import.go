@@ -72,6 +72,9 @@ func printImport(w io.Writer, done *app.Import) {
 		}
 		field(w, string(status), plural(done.Addons[status], "addon")+what)
 	}
+	if len(done.Rows)+len(done.Addons)+len(done.Installations) == 0 {
+		field(w, "imported", "nothing: there is no document in the files")
+	}
 	for _, i := range done.Installations {
 		field(w, "disabled", fmt.Sprintf("%s (%s), was %s", i.Name, i.ID, i.Was))
 	}

@@ -33,7 +33,7 @@ type checked struct {
 // error is about the file or the images; what is wrong with the descriptor
 // itself is in problems.
 func (p *program) checkDescriptor(file string, images []string) (*checked, error) {
-	data, err := p.readDescriptor(file)
+	data, err := p.readDocument("descriptor", file)
 	if err != nil {
 		return nil, err
 	}
@@ -88,23 +88,23 @@ func (c *checked) report(w io.Writer) {
 	}
 }
 
-// readDescriptor reads a file or, for "-", stdin.
-func (p *program) readDescriptor(file string) ([]byte, error) {
+// readDocument reads a file or, for "-", stdin; what it has is for messages.
+func (p *program) readDocument(what, file string) ([]byte, error) {
 	in := p.stdin
 	if file != stdinName {
 		f, err := os.Open(file)
 		if err != nil {
-			return nil, graft.Errorf(graft.CodeInvalid, "the descriptor can't be read: %v", err)
+			return nil, graft.Errorf(graft.CodeInvalid, "the %s can't be read: %v", what, err)
 		}
 		defer f.Close()
 		in = f
 	}
 	data, err := io.ReadAll(io.LimitReader(in, maxDescriptor+1))
 	if err != nil {
-		return nil, graft.Errorf(graft.CodeInvalid, "the descriptor can't be read: %v", err)
+		return nil, graft.Errorf(graft.CodeInvalid, "the %s can't be read: %v", what, err)
 	}
 	if len(data) > maxDescriptor {
-		return nil, graft.Errorf(graft.CodeTooLarge, "the descriptor %s is larger than %d bytes, more than a marketplace takes", file, maxDescriptor)
+		return nil, graft.Errorf(graft.CodeTooLarge, "the %s %s is larger than %d bytes, more than servers take", what, file, maxDescriptor)
 	}
 	return data, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -73,7 +74,7 @@ What is left out gets its default. It is about what is installed from now on.`,
 }
 
 func (p *program) setPolicy(ctx context.Context, file string) error {
-	data, err := p.readDescriptor(file)
+	data, err := p.readDocument("policy", file)
 	if err != nil {
 		return err
 	}
@@ -99,13 +100,30 @@ func decodePolicy(data []byte) (policy graft.Policy, err error) {
 	if err := yaml.Unmarshal(data, &document); err != nil {
 		return policy, err
 	}
+	if document == nil { // it would allow what the one before did not, and nobody has said so
+		return policy, errors.New("it is empty; {} has the defaults")
+	}
 	data, err = json.Marshal(document)
 	if err != nil {
 		return policy, err
 	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
-	return policy, decoder.Decode(&policy)
+	return policy, misfit(decoder.Decode(&policy))
+}
+
+// misfit says why a document is no policy, without the words of the decoder.
+func misfit(err error) error {
+	var kind *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &kind) && kind.Field != "":
+		return fmt.Errorf("%s: a policy has no %s there", kind.Field, kind.Value)
+	case errors.As(err, &kind):
+		return fmt.Errorf("it is a mere %s", kind.Value)
+	}
+	return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 }
 
 func printPolicy(w io.Writer, policy *graft.Policy) {

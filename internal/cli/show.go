@@ -34,6 +34,19 @@ func (p *program) showCommand() *cobra.Command {
 	}
 }
 
+// reviewed is a reviewer's decision, in a sentence.
+func reviewed(r *graft.Review) string {
+	decision := "rejected"
+	if r.Approved {
+		decision = "approved"
+	}
+	text := fmt.Sprintf("%s by %s on %s", decision, r.By, date(r.At))
+	if r.Reason != "" {
+		text += ": " + r.Reason
+	}
+	return text
+}
+
 func printAddon(w io.Writer, a *graft.Addon) {
 	field(w, "Name", a.Name)
 	field(w, "Version", a.Version)
@@ -47,7 +60,7 @@ func printAddon(w io.Writer, a *graft.Addon) {
 		field(w, "Note", note)
 	}
 	if r := a.Review; r != nil {
-		field(w, "Reviewed", fmt.Sprintf("%s by %s, approved: %t %s", date(r.At), r.By, r.Approved, r.Reason))
+		field(w, "Reviewed", reviewed(r))
 	}
 	field(w, "Description", a.Description)
 	field(w, "Homepage", a.Homepage)

@@ -6,18 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/graftplatform/graft"
 )
 
 // document is one of a file, as plain JSON.
 type document struct {
 	place  string // file and line, for people
 	fields map[string]any
+	broken error // why it has no fields: the others of its file can be read all the same
 }
 
 // split reads the documents of a file: one after the other, or in an array. Each
-// may have a line of its own, several, or a part of one.
+// may have a line of its own, several, or a part of one. With an error, which says
+// where, they are those before it.
 func split(name string, data []byte) ([]document, error) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // as editors on Windows write
 	place := func(offset int64) string {
@@ -40,7 +40,7 @@ func split(name string, data []byte) ([]document, error) {
 			if errors.As(err, &syntax) {
 				begin = max(begin, syntax.Offset-1)
 			}
-			return nil, broken(place(begin), err)
+			return documents, broken(place(begin), err)
 		}
 		plain, err := plainOf(value)
 		fields, ok := plain.(map[string]any)
@@ -48,13 +48,13 @@ func split(name string, data []byte) ([]document, error) {
 			err = errors.New("it is no document")
 		}
 		if err != nil {
-			return nil, broken(place(begin), err)
+			err = notMongo(err)
 		}
-		documents = append(documents, document{place(begin), fields})
+		documents = append(documents, document{place(begin), fields, err})
 	}
 	if array {
 		if _, err := dec.Token(); err != nil {
-			return nil, broken(place(int64(len(data))), err)
+			return documents, broken(place(int64(len(data))), err)
 		}
 	}
 	return documents, nil
@@ -66,10 +66,12 @@ func start(data []byte, offset int64) int64 {
 	return int64(len(data) - len(rest))
 }
 
+// broken is why nothing more of a file can be read.
 func broken(place string, err error) error {
-	reason := err.Error()
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		reason = "it ends in the middle"
+		err = errors.New("it ends in the middle")
 	}
-	return graft.Errorf(graft.CodeInvalid, "%s: it is not what mongoexport writes: %s", place, reason)
+	return fmt.Errorf("%s: %w", place, notMongo(err))
 }
+
+func notMongo(err error) error { return fmt.Errorf("it is not what mongoexport writes: %w", err) }

@@ -45,15 +45,19 @@ func (o *Old) Read(name string, r io.Reader) error {
 	if err != nil {
 		return graft.WrapError(graft.CodeInvalid, err, "The file %s can't be read.", name)
 	}
-	documents, err := split(name, data)
-	if err != nil {
-		return err
-	}
+	documents, failed := split(name, data)
 	var problems []string
 	for _, d := range documents {
-		if err := o.add(d.place, d.fields); err != nil {
+		err := d.broken
+		if err == nil {
+			err = o.add(d.place, d.fields)
+		}
+		if err != nil {
 			problems = append(problems, d.place+": "+err.Error())
 		}
+	}
+	if failed != nil {
+		problems = append(problems, failed.Error())
 	}
 	if len(problems) == 0 {
 		return nil
