@@ -15,19 +15,38 @@ const minLookalike = 5
 var lookalikes = strings.NewReplacer(
 	"0", "o", "1", "l", "i", "l", "|", "l", "3", "e", "5", "s", "vv", "w", "rn", "m",
 	"а", "a", "е", "e", "о", "o", "р", "p", "с", "c", "х", "x", "у", "y", "і", "l", "ѕ", "s", "к", "k", "м", "m", "н", "h", "т", "t", "в", "b",
+	"г", "r", "ԁ", "d", "ԛ", "q", "ԝ", "w", "ј", "j", "ѵ", "v", "ь", "b", "һ", "h", "ӏ", "l",
+	"ı", "l", "ɩ", "l", "ɡ", "g", "ɑ", "a", "ո", "n", "ս", "u", "օ", "o",
 	"α", "a", "ο", "o", "ν", "v", "ρ", "p", "ι", "l", "κ", "k", "τ", "t", "υ", "u",
 )
 
 // skeleton is what is left of a name for the eye: letters and digits, in lower
-// case, one for all that look alike.
+// case, whatever their width or style, one for all that look alike.
 func skeleton(name string) string {
 	letters := strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsNumber(r) {
-			return unicode.ToLower(r)
+			return unicode.ToLower(plain(r))
 		}
 		return -1
 	}, name)
 	return lookalikes.Replace(letters)
+}
+
+// plain is the letter of the Latin alphabet, or the digit, that a wide or
+// mathematical one is.
+func plain(r rune) rune {
+	switch {
+	case '０' <= r && r <= 'ｚ':
+		return r - '０' + '0'
+	case '𝐀' <= r && r <= '𝚣': // alphabets one after the other: capitals, then the small letters
+		if r = (r - '𝐀') % 52; r >= 26 {
+			return r - 26 + 'a'
+		}
+		return r + 'A'
+	case '𝟎' <= r && r <= '𝟿':
+		return (r-'𝟎')%10 + '0'
+	}
+	return r
 }
 
 // LookalikeKeys returns keys of which two names have one in common whenever

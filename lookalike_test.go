@@ -26,6 +26,11 @@ func TestLookalike(t *testing.T) {
 		{"scheduler", "scheduuler", true},
 		{"scheduler", "schedular", true},
 		{"scheduler", "sceduler2", false},
+		{"brk-r", "brk-г", true}, // a Cyrillic letter
+		{"mqtt", "ｍｑｔｔ", true},   // wide ones
+		{"mqtt", "𝐦𝐪𝐭𝐭", true},   // bold ones
+		{"MQtt2", "𝓜𝙌𝚝𝖙𝟚", true}, // of other styles
+		{"mini", "mını", true},   // no points above
 		{"mqtt", "mqtts", false}, // short
 		{"mqtt", "mqttt", false},
 		{"grafana", "prometheus", false},
