@@ -23,10 +23,13 @@ type signInForm struct {
 	To      string // where to go then
 	Problem string
 	Unknown bool // another token may help
+	Over    bool // he was signed in
 }
 
-// askToSignIn sends somebody to the sign-in, from where he comes back.
+// askToSignIn sends somebody to the sign-in, from where he comes back. His session,
+// if he has one, is over: a server does not know his token any more.
 func (d *dashboard) askToSignIn(w http.ResponseWriter, r *http.Request) {
+	d.endSession(r)
 	to := "/sign-in?" + url.Values{"to": {here(r)}}.Encode()
 	if r.Header.Get("HX-Request") != "" {
 		w.Header().Set("HX-Redirect", to)
@@ -47,7 +50,7 @@ func (d *dashboard) signInPage(w http.ResponseWriter, r *http.Request, s *sessio
 	if err == nil {
 		return d.enter(w, r, anybody, to)
 	}
-	form := signInForm{To: to}
+	form := signInForm{To: to, Over: hadSession(r) && !s.SignedIn()}
 	if code := graft.ErrorCode(err); code != graft.CodeUnauthorized {
 		form.Problem = reason(err)
 	}
@@ -184,6 +187,16 @@ func (d *dashboard) endSession(r *http.Request) {
 			d.sessions.end(cookie.Value)
 		}
 	}
+}
+
+// hadSession is whether a browser was signed in, and has not signed out.
+func hadSession(r *http.Request) bool {
+	for _, encrypted := range []bool{true, false} {
+		if _, err := r.Cookie(cookieName(r, encrypted)); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // local returns an address of this dashboard, the first page's for any other.

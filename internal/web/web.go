@@ -241,6 +241,9 @@ func (d *dashboard) fail(w http.ResponseWriter, r *http.Request, s *session, err
 	if code == graft.CodeForbidden {
 		shown.SignIn = here(r)
 	}
+	if back := local(here(r)); r.Method == http.MethodPost && back != "/" {
+		shown.Back = back
+	}
 	p.Content = shown
 	d.render(w, r, status, "problem", p)
 }
@@ -251,6 +254,7 @@ type problem struct {
 	Reason      string
 	Unreachable bool   // a server could not be asked
 	SignIn      string // a page that another token may open; empty: none
+	Back        string // the page of the form that was sent; empty: none
 }
 
 func problemOf(err error) problem {

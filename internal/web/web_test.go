@@ -127,6 +127,47 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
+// Who was signed in is told that he is not any more, and looks so.
+func TestSessionIsOver(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	issued, err := s.client.CreateToken(t.Context(), client.Engine, graft.TokenRequest{Name: "ann", Role: graft.RoleOperator})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const over = "You are not signed in any more"
+	v := s.visitor()
+	v.get("/installed").lacks(t, over)
+	v.post("/sign-in", url.Values{"token": {issued.Secret}})
+	v.get("/installed").has(t, "ann", "Sign out")
+	v.get("/sign-in?to=/review").lacks(t, over) // for which he needs another token
+	if err := s.client.RevokeToken(t.Context(), client.Engine, issued.ID); err != nil {
+		t.Fatal(err)
+	}
+	p := v.get("/installed")
+	p.has(t, over, `value="/installed"`)
+	p.lacks(t, "Sign out", "ann")
+	v.post("/sign-in", url.Values{"token": {s.app.Token()}})
+	v.post("/sign-out", nil)
+	v.get("/installed").lacks(t, over)
+}
+
+// A form that failed leads back to its page.
+func TestWayBackFromAForm(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	v := s.signedIn(s.app.Token())
+	send := func(from string) shown {
+		return v.send(http.MethodPost, "/review/0123456789abcdef01234567/reject", url.Values{"revision": {"1"}},
+			map[string]string{"Origin": s.url, "Referer": from})
+	}
+	send(s.url+"/review").has(t, `<a class="button" href="/review">`)
+	for _, from := range []string{"http://evil.example/review", s.url + "//evil.example/", s.url + "/", ""} {
+		send(from).lacks(t, "Back</a>")
+	}
+	v.get("/no-such-page").lacks(t, "Back</a>")
+}
+
 // The command line gives the browser a link that is good once.
 func TestLink(t *testing.T) {
 	t.Parallel()
