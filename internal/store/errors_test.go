@@ -91,6 +91,15 @@ func TestConnectionsThatBroke(t *testing.T) {
 	}
 }
 
+// A file that is another user's is told as SQLite's own refusal is.
+func TestFileOfAnotherUser(t *testing.T) {
+	t.Parallel()
+	err := explainSQLite(&fs.PathError{Op: "open", Path: "/x/graft.db", Err: fs.ErrPermission}, "/x")
+	if graft.ErrorCode(err) != graft.CodeUnavailable || !strings.Contains(graft.ErrorMessage(err), "owns the file") {
+		t.Errorf("error is %v", err)
+	}
+}
+
 func TestDirErrors(t *testing.T) {
 	t.Parallel()
 	err := dirError(&fs.PathError{Op: "mkdir", Path: "/x", Err: fs.ErrPermission}, "/x")

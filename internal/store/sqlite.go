@@ -2,7 +2,9 @@ package store
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"path/filepath"
 	"runtime"
@@ -143,12 +145,16 @@ func explainSQLite(err error, dir string) error {
 	if code == sqlite3.SQLITE_FULL || (code == sqlite3.SQLITE_IOERR || code == sqlite3.SQLITE_CANTOPEN) && isFull(dir) {
 		return unavailable("The disk of the data directory is full: nothing was saved. Free some space and try again.")
 	}
+	const notWritable = "The database can't be written: nothing was saved. See to it that its file system is not read-only, " +
+		"and that the server's user owns the file and its directory."
+	if errors.Is(err, fs.ErrPermission) { // of the system, before SQLite was asked
+		return unavailable(notWritable)
+	}
 	switch code {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return unavailable("The database is locked by another program: nothing was saved. End that program or try again.")
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
-		return unavailable("The database can't be written: nothing was saved. See to it that its file system is not read-only, " +
-			"and that the server's user owns the file and its directory.")
+		return unavailable(notWritable)
 	case sqlite3.SQLITE_IOERR:
 		return unavailable("The disk of the data directory reports errors: nothing was saved. " +
 			"Check the disk, and that its file system is not read-only.")
