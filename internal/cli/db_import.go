@@ -29,7 +29,12 @@ installed is disabled: nothing is started, and no container of the old system is
 touched. docs/moving.md says how to go on.`,
 		Example: `  graft db import graft.jsonl
   graft db import --from-mongo-json marketplace.json addons.json`,
-		Args: cobra.MinimumNArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("%q needs at least one file", cmd.CommandPath())
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			done, err := p.importFrom(cmd.Context(), database(), args, fromMongo)
 			if err != nil {

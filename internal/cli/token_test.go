@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/graftplatform/graft"
 )
 
 func TestToken(t *testing.T) {
@@ -39,5 +42,18 @@ func TestToken(t *testing.T) {
 				t.Errorf("got hint %q", hint)
 			}
 		})
+	}
+}
+
+func TestLifetime(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{
+		"90d": 90 * 24 * time.Hour, "12h": 12 * time.Hour, "1h30m": 90 * time.Minute,
+		"99999999999999d": graft.MaxTokenLife + 24*time.Hour, // which the server refuses
+		"0d":              0, "-1d": 0, "1.5d": 0, "d": 0, "": 0, "3w": 0,
+	} {
+		if got, err := lifetime(text); got != want || (err == nil) != (want > 0) {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
 	}
 }

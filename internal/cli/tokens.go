@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -59,22 +61,38 @@ func (p *program) tokenCreateCommand(on *string) *cobra.Command {
 Roles: viewer sees everything; publisher publishes addons, and owns the names
 that it published first; reviewer approves and rejects addons; operator installs
 addons; admin may do everything.`,
-		Example: "  graft token create ci --role publisher --expires 2160h",
+		Example: "  graft token create ci --role publisher --expires 90d",
 		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			request.Name, request.Role = args[0], graft.Role(role)
 			switch {
 			case role == "":
 				return usagef("say with --role what %s may do: %v", request.Name, graft.Roles())
-			case cmd.Flags().Changed("expires") && request.Lasts <= 0:
-				return usagef("--expires %v: use a time above zero", request.Lasts)
 			}
 			return p.createToken(cmd.Context(), *on, request)
 		},
 	}
 	cmd.Flags().StringVar(&role, "role", "", "`role` of who has it: viewer, publisher, reviewer, operator or admin")
-	cmd.Flags().DurationVar(&request.Lasts, "expires", 0, "how long it is good for, such as 720h (default: until it is revoked)")
+	cmd.Flags().Func("expires", "how `long` it is good for, such as 90d or 12h (default: until it is revoked)", func(text string) (err error) {
+		request.Lasts, err = lifetime(text)
+		return err
+	})
 	return cmd
+}
+
+// lifetime reads a time above zero, in days or as Go writes times.
+func lifetime(text string) (time.Duration, error) {
+	lasts, err := time.ParseDuration(text)
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		var n int
+		n, err = strconv.Atoi(days)
+		const day = 24 * time.Hour
+		lasts = time.Duration(min(n, int(graft.MaxTokenLife/day)+1)) * day // more is refused all the same
+	}
+	if err != nil || lasts <= 0 {
+		return 0, errors.New("use a time above zero, such as 90d or 12h")
+	}
+	return lasts, nil
 }
 
 func (p *program) createToken(ctx context.Context, on string, request graft.TokenRequest) error {

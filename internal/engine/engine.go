@@ -62,6 +62,7 @@ type Engine struct {
 	log      *slog.Logger
 	looks    *outage.Log // whether everything can be observed
 	watches  *outage.Log // whether the runtime tells what happens
+	writes   *outage.Log // whether statuses can be written
 
 	journal *journal
 	metrics *metrics
@@ -114,7 +115,7 @@ func New(options Options) (*Engine, error) {
 		paused: map[string]map[string]attempts{}, pulled: map[string]map[string]bool{}, retries: map[string]int{},
 		unread: map[string]bool{}, names: map[string]string{},
 	}
-	e.looks, e.watches = outage.New(e.log), outage.New(e.log)
+	e.looks, e.watches, e.writes = outage.New(e.log), outage.New(e.log), outage.New(e.log)
 	e.journal, e.limits = newJournal(options.Store, e.log), newLimits(e.metrics)
 	e.hush = newHush()
 	look := func() {

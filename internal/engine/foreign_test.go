@@ -9,6 +9,7 @@ import (
 
 	"github.com/graftplatform/graft"
 	"github.com/graftplatform/graft/internal/driver"
+	"github.com/graftplatform/graft/internal/driver/fake"
 )
 
 // A marketplace that is somebody else's gets nothing past the rights with a
@@ -140,17 +141,33 @@ func networksOf(c *driver.Container) []string {
 	return names
 }
 
-// Who installs another version of an addon is told that one is there, not to
-// remove a container.
+// Who installs another version of an addon is told to upgrade the one that is there,
+// before he consents to anything; nothing is left of the attempt.
 func TestAnotherVersionIsNamed(t *testing.T) {
 	t.Parallel()
 	run(t, func(h *harness) {
+		const next = `{"name":"x","version":"1.1.0","services":[{"service_name":"s","image":"h","privileged":true}]}`
 		first := h.install(`{"name":"x","version":"1.0.0","services":[{"service_name":"s","image":"h"}]}`)
 		h.await(first.ID, graft.StatusActive)
-		id := h.install(`{"name":"x","version":"1.1.0","services":[{"service_name":"s","image":"h"}]}`).ID
-		h.pass(5 * time.Second)
-		if inst := h.status(id); inst.Details == nil || !strings.Contains(inst.Details.Reason, `addon "x 1.0.0", which is installed,`) || !strings.Contains(inst.Details.Reason, "upgrade that one") {
-			t.Errorf("details are %+v", inst.Details)
+		_, err := h.engine.Install(context.Background(), graft.InstallRequest{MarketplaceID: h.publish(next)})
+		if want := `Version 1.0.0 of addon "x" is installed as ` + first.ID + ". Upgrade"; graft.ErrorCode(err) != graft.CodeConflict || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v", err)
 		}
+		h.install(`{"name":"x","version":"2.0.0","services":[{"service_name":"other","image":"h"}]}`)
+		if all, err := h.engine.Installations(context.Background(), ""); err != nil || len(all) != 2 {
+			t.Errorf("%d installations, %v", len(all), err)
+		}
+	})
+}
+
+// A version that failed is in nobody's way: the next one may be installed beside it.
+func TestAnotherVersionThanWhatFailed(t *testing.T) {
+	t.Parallel()
+	run(t, func(h *harness) {
+		h.driver.AddImage(imageOf("bad"), fake.Behaviour{StartError: graft.Errorf(graft.CodeInvalid, "no such program")})
+		first := h.install(`{"name":"x","version":"1.0.0","services":[{"service_name":"s","image":"bad"}]}`)
+		h.await(first.ID, graft.StatusFailed)
+		second := h.install(`{"name":"x","version":"1.1.0","services":[{"service_name":"s","image":"h"}]}`)
+		h.await(second.ID, graft.StatusActive)
 	})
 }

@@ -15,8 +15,8 @@ import (
 // installed, CodeConflict when an installation may come back to it, CodeNotFound, CodeRefused when another addon is in the place of a
 // component, CodeConsent when it needs more consent than the request has,
 // CodeForbidden when the policy denies what it may do, CodeConflict when it can't
-// be installed here or the plan is not the one that was agreed to, and those of
-// the catalogue.
+// be installed here, when a version of it is, or the plan is not the one that was
+// agreed to, and those of the catalogue.
 func (e *Engine) Install(ctx context.Context, request graft.InstallRequest) (*graft.Installation, error) {
 	if err := e.store.MayRun(ctx, "", request.MarketplaceID); err != nil {
 		return nil, err
@@ -26,6 +26,9 @@ func (e *Engine) Install(ctx context.Context, request graft.InstallRequest) (*gr
 		return nil, err
 	}
 	w, unseen := e.world(ctx)
+	if err := besideItself(w, inst); err != nil {
+		return nil, err
+	}
 	decision, err := e.decide(ctx, w, inst, &request)
 	if err != nil {
 		return nil, err
@@ -44,6 +47,29 @@ func (e *Engine) Install(ctx context.Context, request graft.InstallRequest) (*gr
 		return nil, err
 	}
 	return inst, nil
+}
+
+// besideItself returns why an addon can't be installed beside another version of it:
+// each would have the names that the other has. One that failed is in nobody's way,
+// and to take a component from the other is asked for by Supersede. While the runtime
+// is away, w is nil, and the plan finds out later.
+func besideItself(w *world, inst *graft.Installation) error {
+	if w == nil || inst.Supersede {
+		return nil
+	}
+	for i := range w.installs {
+		other := &w.installs[i]
+		if other.Name != inst.Name || other.Status == graft.StatusFailed || !wantsUp(other) {
+			continue
+		}
+		for _, service := range inst.Services {
+			if other.Service(service.Name) != nil {
+				return graft.Errorf(graft.CodeConflict, "Version %s of addon %q is installed as %s. Upgrade that one, or uninstall it first.",
+					other.Version, other.Name, other.ID)
+			}
+		}
+	}
+	return nil
 }
 
 // create writes an installation down that the engine is to begin with.

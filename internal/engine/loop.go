@@ -357,10 +357,11 @@ func (e *Engine) writeAt(ctx context.Context, inst *graft.Installation, revision
 	changed, err := e.store.SetStatusOf(ctx, inst.ID, inst.Generation, revision, status, details, logs)
 	if err != nil && graft.ErrorCode(err) != graft.CodeNotFound { // not found: just forgotten
 		if ctx.Err() == nil {
-			e.log.Error("a status was not written", "installation", inst.ID, "error", err)
+			e.writes.Failed(ctx, "a status was not written", err, "installation", inst.ID)
 		}
 		return err
 	}
+	e.writes.Works(ctx, "statuses are written again")
 	if !changed {
 		if now, err := e.store.Installation(ctx, inst.ID); err == nil && now.Revision != inst.Revision {
 			e.poke()

@@ -75,13 +75,13 @@ func TestConsent(t *testing.T) {
 }
 
 // Consent is for one installation: another one of the same addon, or of another
-// version of it, is asked for again.
+// version that has room beside it, is asked for again.
 func TestConsentIsPerInstallation(t *testing.T) {
 	t.Parallel()
 	run(t, func(h *harness) {
 		first := h.install(socketAddon)
 		h.await(first.ID, graft.StatusActive)
-		other := graft.InstallRequest{MarketplaceID: h.publish(strings.Replace(socketAddon, `"8080"`, `"8081"`, 1))}
+		other := graft.InstallRequest{MarketplaceID: h.publish(strings.NewReplacer(`"web"`, `"other"`, `"8080"`, `"8081"`).Replace(socketAddon))}
 		if _, err := h.engine.Install(context.Background(), other); graft.ErrorCode(err) != graft.CodeConsent {
 			t.Errorf("another version: %v", err)
 		}

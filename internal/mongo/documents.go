@@ -20,6 +20,9 @@ type document struct {
 // where, they are those before it.
 func split(name string, data []byte) ([]document, error) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // as editors on Windows write
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return nil, broken(name, errors.New("its text is UTF-16, as PowerShell writes it; give mongoexport the file with --out"))
+	}
 	place := func(offset int64) string {
 		return fmt.Sprintf("%s, line %d", name, 1+bytes.Count(data[:min(offset, int64(len(data)))], []byte("\n")))
 	}

@@ -113,6 +113,7 @@ func TestBrokenDocumentsAreToldWithTheirLines(t *testing.T) {
 		"binary":         {[]string{good, other(`"name":"a"`, `"name":{"$binary":"AA=="}`)}, []string{"line 2", "$binary"}},
 		"same id twice":  {[]string{good, good}, []string{"line 2", "is in f.json, line 1, too"}},
 		"two are broken": {[]string{other("approved", "x"), good, strings.Replace(other("approved", "y"), "506e", "506f", 1)}, []string{"line 1", "line 3"}},
+		"UTF-16":         {[]string{"\xff\xfe{\x00"}, []string{"f.json: ", "UTF-16"}},
 		"all are broken": {[]string{
 			other(`"name":"a"`, `"name":{"$binary":"AA=="}`), `7`, other("approved", "x"), "{",
 		}, []string{"line 1: it is not what mongoexport writes", "line 2: it is not", "line 3: status", "line 4: it is not what mongoexport writes: it ends"}},
