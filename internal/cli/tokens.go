@@ -65,8 +65,7 @@ addons; admin may do everything.`,
 		Args:    oneArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			request.Name, request.Role = args[0], graft.Role(role)
-			switch {
-			case role == "":
+			if role == "" {
 				return usagef("say with --role what %s may do: %v", request.Name, graft.Roles())
 			}
 			return p.createToken(cmd.Context(), *on, request)

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/graftplatform/graft"
+	"github.com/graftplatform/graft/client"
 	"github.com/graftplatform/graft/internal/dockertest"
 )
 
@@ -18,6 +21,9 @@ func TestLongestNames(t *testing.T) {
 	addon := s.publish(fmt.Sprintf(`{"name":%q,"description":%q,"volumes":[{"name":"data"}],"services":[{"service_name":%q,"image":%q,
 		"ports":{"8080":%q},"volumes":["data:/data"],"environment":{%q:%q}}]}`,
 		name, strings.Repeat("D", 200), service, s.image("long"), dockertest.FreePort(t), strings.Repeat("V", 200), strings.Repeat("v", 200)))
+	if _, err := s.CreateToken(t.Context(), client.Engine, graft.TokenRequest{Name: strings.Repeat("W", 63), Role: graft.RolePublisher, Lasts: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
 	p := s.signedIn()
 	p.open("/addons/" + addon.ID + "/install")
 	p.see("Nothing has happened yet.")
@@ -25,7 +31,7 @@ func TestLongestNames(t *testing.T) {
 	inst := s.installed(addon, nil)
 	for _, path := range []string{
 		"/", "/?view=table", "/addons/" + addon.ID, "/publish?from=" + addon.ID, "/installed", "/installed/" + inst.ID,
-		"/installed/" + inst.ID + "/logs", "/installed/" + inst.ID + "/uninstall", "/audit?server=engine",
+		"/installed/" + inst.ID + "/logs", "/installed/" + inst.ID + "/uninstall", "/audit?server=engine", "/tokens",
 	} {
 		p.open(path)
 		p.fitsAnyhow()
