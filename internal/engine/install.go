@@ -26,7 +26,7 @@ func (e *Engine) Install(ctx context.Context, request graft.InstallRequest) (*gr
 		return nil, err
 	}
 	w, unseen := e.world(ctx)
-	if err := besideItself(w, inst); err != nil {
+	if err := otherVersion(w, inst); err != nil {
 		return nil, err
 	}
 	decision, err := e.decide(ctx, w, inst, &request)
@@ -49,11 +49,11 @@ func (e *Engine) Install(ctx context.Context, request graft.InstallRequest) (*gr
 	return inst, nil
 }
 
-// besideItself returns why an addon can't be installed beside another version of it:
+// otherVersion returns why an addon can't be installed beside another version of it:
 // each would have the names that the other has. One that failed is in nobody's way,
 // and to take a component from the other is asked for by Supersede. While the runtime
 // is away, w is nil, and the plan finds out later.
-func besideItself(w *world, inst *graft.Installation) error {
+func otherVersion(w *world, inst *graft.Installation) error {
 	if w == nil || inst.Supersede {
 		return nil
 	}
